@@ -5,7 +5,7 @@ RSA with 2,048 bits: scanners of ten years ago know no elliptic curves.
 
 import datetime as dt
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from relay.certificates import CertificateError
@@ -23,12 +23,27 @@ _BEFORE: Final = dt.timedelta(days=1)
 """So much earlier it begins: the clocks of devices are not always right."""
 _BITS: Final = 2048
 _LONGEST_COMMON_NAME: Final = 64
+_PRIVATE_DOMAINS: Final = (
+    *("localhost", "local", "lan", "home.arpa", "internal", "intranet", "private", "corp", "home", "localdomain"),
+    "fritz.box",
+)
+"""Names within an office, which are nobody's on the internet (RFC 6761, RFC 6762, RFC 8375, and what routers use)."""
+_PRIVATE_NETWORKS: Final = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+)
+"""Addresses within an office (RFC 1918, RFC 4193), of a link and of the machine itself."""
 
 
-def make_authority(name: str, now: dt.datetime) -> bytes:
-    """Return the key and the certificate of a new authority, which may sign servers and nothing else."""
+def make_authority(name: str, now: dt.datetime, names: Sequence[str]) -> bytes:
+    """Return the key and the certificate of a new authority, which may sign servers of an office and nothing else.
+
+    Whoever gets hold of its key can pose as what is private, or has one of `names`, and as no other site: each client
+    refuses what lies outside of its name constraints (RFC 5280 section 4.2.1.10). Raises CertificateError.
+    """
     from cryptography import x509  # noqa: PLC0415 - takes 40 ms, and few need it
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - see above
+    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415 - see above
 
     key = _make_key()
     subject = _name(name)
@@ -38,6 +53,8 @@ def make_authority(name: str, now: dt.datetime) -> bytes:
         .issuer_name(subject)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.NameConstraints(_permit(names), None), critical=True)
         .add_extension(identifier, critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -47,7 +64,8 @@ def make_authority(name: str, now: dt.datetime) -> bytes:
 def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
     """Return a new key and a certificate for these host names and addresses, with the authority's behind it.
 
-    Raises CertificateError where the authority is none or nearly over, or a name can't stand in a certificate.
+    Raises CertificateError where the authority is none or nearly over, may not sign for one of the names, or one can't
+    stand in a certificate.
     """
     from cryptography import x509  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - see above
@@ -59,6 +77,13 @@ def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
         raise CertificateError(
             f"the authority ends on {root.not_valid_after_utc:%Y-%m-%d}, and signs nothing any more: rename this file,"
             " then `relay certificate make` makes another authority, which everybody has to import"
+        )
+    if not_permitted := _find_outside(root, names):
+        raise CertificateError(
+            f"this authority was made for other names, and programs would refuse a certificate by it for"
+            f" {', '.join(not_permitted)}. Leave them out; or rename this file, then `relay certificate make` with a"
+            " --name for each of them makes another authority: whoever imported this one has to import that one"
+            " (`relay certificate show`), and remove this one"
         )
     key = _make_key()
     by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
@@ -74,6 +99,11 @@ def issue(authority: bytes, names: Sequence[str], now: dt.datetime) -> bytes:
         .sign(signer, hashes.SHA256())
     )
     return _write(key, certificate, root)
+
+
+def find_outside(authority: bytes, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names for which an authority may not sign. Raises CertificateError."""
+    return _find_outside(_read(authority)[1], names)
 
 
 def only_certificate(pem: bytes) -> bytes:
@@ -146,6 +176,42 @@ def _usage(*, signs: bool) -> "x509.KeyUsage":
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _permit(names: Sequence[str]) -> "list[x509.GeneralName]":
+    """Return what is private, and what of the names is not; a name stands for all below it, too."""
+    from cryptography import x509  # noqa: PLC0415 - see above
+
+    permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in _PRIVATE_DOMAINS]
+    permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in _PRIVATE_NETWORKS]
+    for one in map(_general, names):
+        if not _is_within(one, permitted):
+            permitted.append(x509.IPAddress(ipaddress.ip_network(one.value)) if _is_address(one) else one)
+    return permitted
+
+
+def _find_outside(root: "x509.Certificate", names: Sequence[str]) -> tuple[str, ...]:
+    from cryptography import x509  # noqa: PLC0415 - see above
+
+    try:
+        permitted = root.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees
+    except (x509.ExtensionNotFound, ValueError):
+        permitted = None
+    return () if permitted is None else tuple(name for name in names if not _is_within(_general(name), permitted))
+
+
+def _is_within(name: "x509.GeneralName", permitted: "Iterable[x509.GeneralName]") -> bool:
+    """Return whether a name lies in one of the subtrees."""
+    subtrees = [one.value for one in permitted if type(one) is type(name)]
+    if _is_address(name):
+        return any(name.value in network for network in subtrees)
+    return any(f".{name.value}".lower().endswith(f".{domain}".lower()) for domain in subtrees)
+
+
+def _is_address(name: "x509.GeneralName") -> bool:
+    from cryptography import x509  # noqa: PLC0415 - see above
+
+    return isinstance(name, x509.IPAddress)
 
 
 def _general(name: str) -> "x509.GeneralName":

@@ -50,13 +50,19 @@ class Store:
     def _authority(self) -> Path:
         return self.storage / AUTHORITY
 
-    def make(self, names: Sequence[str], authority: str, now: dt.datetime) -> None:
+    def make(
+        self, names: Sequence[str], authority: str, now: dt.datetime, *, others: Sequence[str] = ()
+    ) -> tuple[str, ...]:
         """Make a certificate for these names, and the authority of this name where there is none yet.
 
-        Raises CertificateError, OSError.
+        `others`: names that are left out where an authority that is there already may not sign for them; these are
+        returned. Raises CertificateError, OSError.
         """
         with self._locked():
-            self._make(names, authority, now)
+            left_out = self._find_outside(others)
+            kept = [name for name in others if name not in left_out]
+            self._make(list(dict.fromkeys((*names, *kept))), authority, now)
+        return left_out
 
     def renew(self, now: dt.datetime) -> Certificate | None:
         """Make the certificate anew where it ends soon, for the same names; return what was made, None where none was.
@@ -102,6 +108,16 @@ class Store:
         except CertificateError as error:
             raise CertificateError(f"{self.root}: {error}") from None
 
+    def _find_outside(self, names: Sequence[str]) -> tuple[str, ...]:
+        from relay.certificates.authority import find_outside  # noqa: PLC0415 - 40 ms
+
+        if not self._authority.exists():
+            return ()
+        try:
+            return find_outside(_read(self._authority), names)
+        except CertificateError as error:
+            raise CertificateError(f"{self._authority}: {error}") from None
+
     def _is_due(self, now: dt.datetime) -> Certificate | None:
         found = self.read()
         return found if found is not None and found.until - now <= RENEWED else None
@@ -110,7 +126,7 @@ class Store:
         from relay.certificates.authority import issue, make_authority, only_certificate  # noqa: PLC0415 - 40 ms
 
         if not self._authority.exists():
-            _write(self._authority, make_authority(name, now), 0o600)
+            _write(self._authority, make_authority(name, now, names), 0o600)
         authority = _read(self._authority)
         try:
             root, server = only_certificate(authority), issue(authority, names, now)

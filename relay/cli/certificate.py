@@ -46,20 +46,25 @@ def command() -> None:
 def make(config: str | None, names: tuple[str, ...]) -> None:
     """Make an authority of the office's own, and by it a certificate for this machine's names and addresses.
 
-    An authority that is there already signs on, so that nobody has to import another one. The running service makes the
-    certificate anew 30 days before its end.
+    The authority is good for these, what is below them and what is private, and for nothing else: name a domain to have
+    all below it. One that is there already signs on, so that nobody has to import another one. The running service
+    makes the certificate anew 30 days before its end.
     """
     import datetime as dt
 
     from relay.first_steps.machine import own_names
 
     settings, store = _open(config)
-    wanted = list(dict.fromkeys((*own_names(settings), *names)))
+    wanted = list(dict.fromkeys((settings.hostname, *names)))
+    found = [name for name in dict.fromkeys(own_names(settings)) if name not in wanted]
     try:
-        store.make(wanted, f"Mail relay {settings.hostname}", dt.datetime.now(dt.UTC))
+        left_out = store.make(wanted, f"Mail relay {settings.hostname}", dt.datetime.now(dt.UTC), others=found)
     except OSError as error:
         fail(f"{error.filename or store.folder}: {error.strerror}")
-    say(f"{store.server}: a certificate for {', '.join(wanted)}")
+    say(f"{store.server}: a certificate for {', '.join(name for name in (*wanted, *found) if name not in left_out)}")
+    if left_out:
+        say(f"Without {', '.join(left_out)}: the authority was made before this machine had them. For whoever needs")
+        say("them, name them by --name; it then says what to do.")
     for line in _say_use(settings, store):
         say(line)
 

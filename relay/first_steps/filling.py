@@ -98,7 +98,8 @@ def certify(settings: Settings, names: Sequence[str]) -> Path:
 
     def make() -> None:
         enter(settings)
-        Store(settings.folder).make(names, f"Mail relay {settings.hostname}", dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        Store(settings.folder).make(names[:1], f"Mail relay {settings.hostname}", now, others=names[1:])
 
     as_another(make)
     return Store(settings.folder).server

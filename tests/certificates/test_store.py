@@ -43,11 +43,25 @@ def test_it_is_made_anew_30_days_before_its_end_by_the_same_authority(store: Sto
 
 def test_made_again_it_has_the_new_names_and_the_old_authority(store: Store) -> None:
     root = store.read_root()
-    store.make(["other.example"], "Another", NOW)
+    assert store.make(["other.lan"], "Another", NOW, others=["192.168.1.5", "8.8.8.8"]) == ("8.8.8.8",)
     found = store.read()
     assert found is not None
-    assert found.names == ("other.example",)
+    assert found.names == ("other.lan", "192.168.1.5")
     assert store.read_root() == root
+
+
+def test_for_other_names_another_authority_is_needed_which_is_said(store: Store) -> None:
+    before = store.server.read_bytes()
+    with pytest.raises(
+        CertificateError, match=r"authority\.pem: this authority was made for other names.*other\.example"
+    ):
+        store.make(["other.example"], "Another", NOW)
+    assert store.server.read_bytes() == before
+    root = store.read_root()
+    authority = store.folder / "authority.pem"
+    authority.rename(authority.with_suffix(".old"))
+    store.make(["other.example"], "Another", NOW)
+    assert store.read_root() != root
 
 
 def test_from_the_key_of_the_authority_its_certificate_is_written_again_for_all(store: Store) -> None:

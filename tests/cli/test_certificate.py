@@ -79,6 +79,23 @@ def test_dovecot_takes_the_lines_for_its_version_as_they_are_printed(run: Run, c
         assert session.starttls(context)[0] == "OK"
 
 
+def test_a_name_that_the_authority_may_not_sign_for_is_said_with_what_to_do(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.first_steps.machine.own_names", lambda _: iter(["relay.office.example", "192.168.1.5"]))
+    run("certificate", "make", "--name", "firma.example")
+    names = ["relay.office.example", "192.168.1.6", "2001:db8::7"]
+    monkeypatch.setattr("relay.first_steps.machine.own_names", lambda _: iter(names))
+    said = run("certificate", "make", "--name", "pop.firma.example")
+    assert (said.status, said.err) == (0, "")
+    assert "certificate for relay.office.example, pop.firma.example, 192.168.1.6\n" in said.out
+    assert "Without 2001:db8::7: the authority was made before" in said.out
+    said = run("certificate", "make", "--name", "www.example")
+    assert (said.status, said.out) == (1, "")
+    assert said.err.startswith(f"{config.parent}/certificates/authority.pem: this authority was made for other names")
+    assert "for www.example. Leave them out; or rename this file" in said.err
+
+
 def test_a_name_that_can_not_stand_there_is_refused(run: Run, config: Path) -> None:
     said = run("certificate", "make", "--name", "a..ü")
     assert (said.status, said.out) == (1, "")
