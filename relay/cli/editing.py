@@ -172,17 +172,14 @@ def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Setti
     from relay.editing.file import change_file
     from relay.settings import ConfigurationError
 
-    proved: list[Settings] = []
     try:
-        if not change_file(path, edit, lambda content: proved.append(prove(config, path, content))):
-            return None
+        return change_file(path, edit, lambda content: prove(config, path, content))
     except ConfigurationError as error:
         raise ConfigurationError([*error.errors, f"{path.name}: nothing was changed"]) from None
     except PermissionError as error:
         raise ConfigurationError(
             [f"{path.name}: can't be changed: {error.strerror} ({path}): run the command again with sudo before it"]
         ) from None
-    return proved[0]
 
 
 def require_new(path: Path, kind: str, name: str, *, advice: str = "choose another name") -> None:

@@ -141,8 +141,4 @@ def _write(
     if is_made:
         made = str(filling.certify(first, list(dict.fromkeys(own_names(first)))))
         answers = replace(answers, certificate=CertificateAnswer(certificate=made, private_key=made))
-    proved: list[Settings] = []
-    file = filling.fill(
-        path, answers, secret, lambda content: proved.append(prove(config, path, content)), storage=first.folder
-    )
-    return proved[0], file
+    return filling.fill(path, answers, secret, lambda content: prove(config, path, content), storage=first.folder)

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from relay.editing import EditError
 from relay.editing.place import Place, open_place
 from relay.settings.document import read_document
 from relay.storage.syncing import replacing
 
+_Proved = TypeVar("_Proved")
 PATIENCE: Final = 10.0
 """Seconds that a change waits for another one."""
 _PAUSE: Final = 0.02
@@ -28,8 +29,8 @@ _OURS: Final = threading.Lock()
 _NO_ATTRIBUTES: Final = (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA)
 
 
-def change_file(path: Path, edit: Callable[[str], str], prove: Callable[[bytes], None]) -> bool:
-    """Replace a configuration by what `edit` makes of its text; return whether that is something else.
+def change_file(path: Path, edit: Callable[[str], str], prove: Callable[[bytes], _Proved]) -> _Proved | None:
+    """Replace a configuration by what `edit` makes of its text; return what `prove` makes of it; None if it was so.
 
     `prove` gets what is to stand there, also where that is the same, and raises what is against it. Raises EditError,
     ConfigurationError with each mistake where the file is no TOML, and OSError.
@@ -38,11 +39,11 @@ def change_file(path: Path, edit: Callable[[str], str], prove: Callable[[bytes],
         before = _read(descriptor)
         read_document(path, before)
         after = edit(before.decode("utf-8")).encode("utf-8")
-        prove(after)
+        proved = prove(after)
         if after == before:
-            return False
+            return None
         replace_file(place, descriptor, after)
-        return True
+        return proved
 
 
 def replace_file(place: Place, old: int, content: bytes) -> None:

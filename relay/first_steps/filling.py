@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from relay.admin.entering import enter, import_to_certify
 from relay.certificates.store import Store
@@ -27,6 +27,7 @@ from relay.settings.advice import group_of
 from relay.storage.child import as_another
 from relay.storage.syncing import open_plain, replacing
 
+_Proved = TypeVar("_Proved")
 _SYSTEM_STORAGE: Final = Path("/var/lib/relay")
 """The package's storage folder."""
 
@@ -105,10 +106,13 @@ def certify(settings: Settings, names: Sequence[str]) -> Path:
     return Store(settings.folder).server
 
 
-def fill(path: Path, answers: Answers, secret: str, prove: Callable[[bytes], None], *, storage: Path) -> Path | None:
-    """Write the file, and `secret`, unless it is empty, into a file of its own beside it; return that.
+def fill(
+    path: Path, answers: Answers, secret: str, prove: Callable[[bytes], _Proved], *, storage: Path
+) -> tuple[_Proved, Path | None]:
+    """Write the file, and `secret`, unless it is empty, into a file of its own beside it.
 
-    `prove` raises what is against what is to stand there. `storage`: the storage folder, whose owner is to read it.
+    Returns what `prove` makes of what is to stand there, which raises what is against it, and the secret's file.
+    `storage`: the storage folder, whose owner is to read it.
     Raises EditError, ConfigurationError, OSError.
     """
     with contextlib.ExitStack() as made:
@@ -120,8 +124,9 @@ def fill(path: Path, answers: Answers, secret: str, prove: Callable[[bytes], Non
             require_fillable(path, before)  # again: another command may have been quicker
             return compose(complete, before)
 
-        change_file(path, edit, prove)
-    return file
+        proved = change_file(path, edit, prove)
+    assert proved is not None  # it has an account now, which it had not
+    return proved, file
 
 
 @contextlib.contextmanager

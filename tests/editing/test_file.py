@@ -16,8 +16,8 @@ from tests.peers.machine import require_root
 from tests.peers.relay_process import ROOT
 
 
-def _nothing(_content: bytes) -> None:
-    pass
+def _nothing(content: bytes) -> bytes:
+    return content
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_mode_and_line_ends_stay_and_a_link_stays_one(config: Path) -> None:
     link = config.with_name("link.toml")
     link.symlink_to(config.name)
     inode = config.stat().st_ino
-    assert change_file(link, _to_german, _nothing)
+    assert change_file(link, _to_german, _nothing) == b'# ours\r\nlanguage = "de"\r\n'
     assert link.is_symlink()
     assert config.read_bytes() == b'# ours\r\nlanguage = "de"\r\n'
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
@@ -66,7 +66,7 @@ def test_extended_attributes_stay(config: Path) -> None:
 
 def test_what_is_the_same_is_not_written(config: Path) -> None:
     inode = config.stat().st_ino
-    assert not change_file(config, lambda text: text, _nothing)
+    assert change_file(config, lambda text: text, _nothing) is None
     assert config.stat().st_ino == inode
 
 
@@ -126,9 +126,10 @@ def test_a_command_that_is_killed_leaves_the_old_file_and_the_next_one_clears_up
 def test_a_change_does_not_wait_for_ever(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file, "PATIENCE", 0.0)
 
-    def begin_another(_content: bytes) -> None:
+    def begin_another(content: bytes) -> bytes:
         with pytest.raises(EditError, match="another command is changing it"):
             change_file(config, _to_english, _nothing)
+        return content
 
     assert change_file(config, _to_german, begin_another)
     with config.open() as other:  # as another process has it
@@ -172,9 +173,10 @@ def test_a_folder_that_its_owner_exchanges_meanwhile_leads_root_nowhere(config: 
     for path in (theirs, theirs / "relay.toml"):
         os.chown(path, 54321, 54321)
 
-    def exchange(_content: bytes) -> None:
+    def exchange(content: bytes) -> bytes:
         theirs.rename(theirs.with_name("moved"))
         theirs.symlink_to(roots)
+        return content
 
     before = (roots / "relay.toml").stat()
     assert change_file(theirs / "relay.toml", _to_german, exchange)

@@ -10,7 +10,7 @@ from relay.first_steps import filling
 from relay.first_steps.answers import AccountAnswer, Answers, UserAnswer
 from relay.first_steps.composing import compose
 from relay.places import VARIABLE
-from relay.settings import load_settings
+from relay.settings import Settings, load_settings
 from tests.peers.machine import require_root
 
 ANSWERS = Answers(
@@ -24,12 +24,14 @@ ANSWERS = Answers(
 
 
 def fill(path: Path, *, secret: str = "s", fails: bool = False) -> Path | None:
-    def prove(content: bytes) -> None:
-        load_settings(path, written=content)
+    def prove(content: bytes) -> Settings:
         if fails:
             raise KeyboardInterrupt
+        return load_settings(path, written=content)
 
-    return filling.fill(path, ANSWERS, secret, prove, storage=path.parent)
+    settings, file = filling.fill(path, ANSWERS, secret, prove, storage=path.parent)
+    assert settings.directory.accounts[0].name == "anna"
+    return file
 
 
 def test_a_file_that_was_not_there_is_made_with_its_secret(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_a_new_file_of_roots_can_be_read_by_who_owns_the_storage_folder(tmp_path
     storage.mkdir()
     os.chown(storage, 54321, 54321)
     path = tmp_path / "relay.toml"
-    filling.fill(path, replace(ANSWERS, storage=str(storage)), "s", lambda _: None, storage=storage)
+    filling.fill(path, replace(ANSWERS, storage=str(storage)), "s", lambda content: content, storage=storage)
     found = path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
 
@@ -108,9 +110,10 @@ def test_a_folder_that_is_exchanged_meanwhile_leads_root_nowhere(theirs: Path) -
     roots, moved = theirs.parent / "roots", theirs.parent / "moved"
     (roots / "relay.toml").write_text("# root's\n")
 
-    def exchange(_content: bytes) -> None:
+    def exchange(content: bytes) -> bytes:
         theirs.rename(moved)
         theirs.symlink_to(roots)
+        return content
 
     filling.fill(theirs / "relay.toml", ANSWERS, "s", exchange, storage=theirs)
     assert (roots / "relay.toml").read_text() == "# root's\n"
