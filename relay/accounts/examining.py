@@ -19,11 +19,15 @@ from relay.rules.answers.row import Stage
 from relay.rules.answers.token_rows import sign_in_command
 from relay.rules.oauth_answers import Tokens
 from relay.rules.oauth_claims import stranger
-from relay.rules.oauth_ends import DAY, FORESEEN, end_of_login, is_in_testing
+from relay.rules.oauth_ends import DAY, FORESEEN, ProofEnd, end_of_login, is_in_testing
 from relay.rules.oauth_provider import scopes_of
 from relay.upstream.course import Course, Step, Tell
 
-_NEW_PROOF: Final = (
+_NEW_CERTIFICATE: Final = (
+    "Make a new one before, upload it on the provider's page of the app, and put it and its key in the place of the old"
+    " ones."
+)
+_NEW_CLIENT: Final = (
     "Make a new one on the provider's page of the app before, put it in the place of the old one, and write the new day"
     " as secret_expires into [account.oauth]."
 )
@@ -31,11 +35,11 @@ _LATER: Final = "That is for now: try again in some minutes; until then the serv
 
 
 async def examine_login(
-    oauth: OAuth, keeper: TokenKeeper, *, proofs_end: Iterable[int], now: Callable[[], int], tell: Tell
+    oauth: OAuth, keeper: TokenKeeper, *, proofs_end: Iterable[ProofEnd], now: Callable[[], int], tell: Tell
 ) -> list[Step]:
     """Get a token, and compare what it is good for, for whom and until when. Returns a step for each.
 
-    `proofs_end`: when client secret and certificate end, in milliseconds; `tell` gets each step as it ends.
+    `proofs_end`: when client secret and certificate end; `tell` gets each step as it ends.
     """
     course = Course(tell, {})
     try:
@@ -51,11 +55,13 @@ async def examine_login(
     course.end("get a token", text=f"{host} gave one for {_show_life(tokens.life)}")
     _compare(course, oauth, tokens)
     _tell_end(course, oauth, await keeper.find(oauth), now())
-    for at in proofs_end:
+    for at, is_certificate in proofs_end:
         left = (at - now()) // DAY
         near = left <= FORESEEN[0]
-        text = f"the client secret, or the certificate, ends in {left} days, on {_show_day(at)}"
-        course.end("days left", text=text, warns=near, advice=_NEW_PROOF if near else "")
+        what, advice = ("certificate", _NEW_CERTIFICATE) if is_certificate else ("client secret", _NEW_CLIENT)
+        when = f"ends in {left} days" if left >= 0 else "has ended"
+        text = f"the {what} {when}, on {_show_day(at)}"
+        course.end("days left", text=text, warns=near, advice=advice if near else "")
     return course.steps
 
 

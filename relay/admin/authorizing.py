@@ -20,14 +20,12 @@ from relay.admin.words import unknown
 from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import Flow, OAuth, Provider
-from relay.rules.answers.sign_in import explain_sign_in
+from relay.rules.answers.sign_in import explain_sign_in, find_sign_in_row
 from relay.rules.oauth_answers import Tokens
 from relay.rules.oauth_claims import stranger
 from relay.rules.oauth_provider import consent_page
 from relay.storage.engine import transaction
 from relay.storage.pausing import fingerprint_key
-
-_CONSENT_CODES = frozenset({"65001", "90094", "90095", "65004"})
 
 
 def keep_credentials(room: Room, account: Account) -> Credentials:
@@ -97,8 +95,9 @@ def _explain(error: SignInError, oauth: OAuth, language: str) -> Iterator[str]:
     reason = explain_sign_in(refusal.error, language, account=account, description=refusal.text)
     if reason is not None:
         yield f"{reason.what} {reason.advice}"
+    row = find_sign_in_row(refusal.error, refusal.text)
     page = consent_page(oauth, redirect="http://localhost")
-    if page is not None and (refusal.aadsts in _CONSENT_CODES or oauth.flow is Flow.APP):
+    if page is not None and ((row is not None and row.needs_consent) or oauth.flow is Flow.APP):
         yield words.ALLOW.by(language).format(page=page)
 
 

@@ -80,13 +80,19 @@ def _find_ends(settings: "Settings") -> list[str]:
 
     found, files, now = [], look_at_files(settings), time.time_ns() // 1_000_000
     for account in settings.directory.accounts:
-        left = min(((ends - now) // DAY for ends in proofs_end(account, files)), default=FORESEEN[0] + 1)
-        if left <= FORESEEN[0]:
-            when = f"ends in {count(left, 'day')}" if left >= 0 else "has ended"
-            found.append(
-                f"{settings.path.name}: account[{account.name}].oauth: the client secret, or the certificate, {when}:"
-                " make a new one on the provider's page of the app, and write its day as secret_expires"
+        first = min(proofs_end(account, files), default=None)
+        left = FORESEEN[0] + 1 if first is None else (first.at - now) // DAY
+        if first is not None and left <= FORESEEN[0]:
+            what, then = (
+                ("certificate", "make a new one, and upload it on the provider's page of the app")
+                if first.is_certificate
+                else (
+                    "client secret",
+                    "make a new one on the provider's page of the app, and write its day as secret_expires",
+                )
             )
+            when = f"ends in {count(left, 'day')}" if left >= 0 else "has ended"
+            found.append(f"{settings.path.name}: account[{account.name}].oauth: the {what} {when}: {then}")
     return found
 
 

@@ -106,9 +106,6 @@ class Refusal:
     meaning: Meaning
     error: str
     text: str = ""
-    aadsts: str | None = None
-    """Microsoft's number."""
-
     is_definite: bool = False
     """Whether the issuer has named an error that does not pass (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
 
@@ -186,7 +183,6 @@ def _refusal(status: int, answer: dict[str, Any], hides: Hides) -> Refusal:
         meaning=_meaning(status, error),
         error=error,
         text=text,
-        aadsts=None if number is None else number[1],
         is_definite=400 <= status < 500 and status not in (408, 429) and error not in _PASSING,
     )
 

@@ -5,7 +5,7 @@ identity platform".
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.model.oauth import Flow, OAuth, Provider, StoredLogin
 
@@ -20,6 +20,15 @@ _RESTS: Final = {Provider.MICROSOFT: 90, Provider.GOOGLE: 180}
 """Days without use after which a provider ends a login."""
 _TESTING: Final = 8 * DAY
 """Google ends what an app "in testing" was given after seven days."""
+
+
+class ProofEnd(NamedTuple):
+    """When what a program proves itself by at its issuer ends."""
+
+    at: int
+    """Milliseconds, UTC."""
+    is_certificate: bool
+    """Whether it is a certificate; else it is the client secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -208,7 +208,7 @@ def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:
 def _proofs(snapshot: Snapshot, now: int) -> Iterator[Finding]:
     """Find what accounts prove themselves by at the issuer of their tokens, and what ends soon."""
     for state in snapshot.accounts:
-        ends = min(state.proofs_end, default=None)
+        ends = min((one.at for one in state.proofs_end), default=None)
         if ends is None or state.account.excluded or ends - now > FORESEEN[0] * DAY:
             continue
         again, left = tuple(ends - days * DAY for days in FORESEEN[1:]), max(0, (ends - now) // DAY)

@@ -19,6 +19,7 @@ from relay.places import digest_of
 from relay.rules.certificates import read_pem, warn_at
 from relay.rules.hours import open_time
 from relay.rules.nightly import BackupState
+from relay.rules.oauth_ends import ProofEnd
 from relay.rules.oauth_provider import binding_of
 from relay.settings import Settings
 from relay.storage import backups
@@ -46,7 +47,7 @@ class AccountState:
     failing_for: int = 0
     """Open milliseconds since a poll last ended well; 0 where none has."""
     recipients_today: int = 0
-    proofs_end: tuple[int, ...] = ()
+    proofs_end: tuple[ProofEnd, ...] = ()
     """When what it proves itself by at the issuer of its tokens ends: the client secret, or a certificate."""
     sign_in: StoredLogin | None = None
     """What is stored of its login by a token; None where it has none."""
@@ -199,14 +200,17 @@ def take_snapshot(
     )
 
 
-def proofs_end(account: Account, files: Files) -> tuple[int, ...]:
+def proofs_end(account: Account, files: Files) -> tuple[ProofEnd, ...]:
     """Return when the client secret, by the day that the configuration says, and the certificate of a login end."""
     oauth = account.oauth
     if oauth is None:
         return ()
-    ends = [expires for path, expires in files.proofs.items() if path == oauth.certificate]
+    ends = [
+        ProofEnd(expires, is_certificate=True) for path, expires in files.proofs.items() if path == oauth.certificate
+    ]
     if (day := oauth.secret_expires) is not None:
-        ends.append(round(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000))
+        at = round(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)
+        ends.append(ProofEnd(at, is_certificate=False))
     return tuple(ends)
 
 

@@ -7,13 +7,14 @@ import pytest
 from relay.accounts.examining import examine_login, missing_scopes, say_testing
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.rules.oauth_answers import Tokens
+from relay.rules.oauth_ends import ProofEnd
 from relay.upstream.course import Step
 from tests.accounts.conftest import Office
 
 DAY = 86_400_000
 
 
-async def examine(office: Office, *, proofs_end: tuple[int, ...] = (), flow: Flow = Flow.DEVICE) -> list[Step]:
+async def examine(office: Office, *, proofs_end: tuple[ProofEnd, ...] = (), flow: Flow = Flow.DEVICE) -> list[Step]:
     told: list[Step] = []
     oauth = office.oauth(flow)
     steps = await examine_login(oauth, office.keeper(), proofs_end=proofs_end, now=lambda: office.now, tell=told.append)
@@ -84,13 +85,22 @@ async def test_another_person_and_a_missing_permission_are_named(office: Office)
 async def test_what_ends_soon_is_told(office: Office) -> None:
     office.server.renewal_life = 14 * 86_400
     await office.signed_in()
-    assert brief(await examine(office, proofs_end=(office.now + 61 * DAY,)))[2:] == [("days left", True, False)] * 2
+    assert (
+        brief(await examine(office, proofs_end=(ProofEnd(office.now + 61 * DAY, is_certificate=False),)))[2:]
+        == [("days left", True, False)] * 2
+    )
     office.now += 8 * DAY
     office.server.renewal_life = 6 * 86_400
-    steps = await examine(office, proofs_end=(office.now + 60 * DAY,))
-    assert brief(steps)[2:] == [("days left", True, True)] * 2
+    secret, certificate = (ProofEnd(office.now + 60 * DAY, is_certificate=one) for one in (False, True))
+    over = ProofEnd(office.now - DAY, is_certificate=True)
+    steps = await examine(office, proofs_end=(secret, certificate, over))
+    assert brief(steps)[2:] == [("days left", True, True)] * 4
     assert steps[2].text == "the provider ends the sign-in in 6 days, on 2026-06-11"
+    assert steps[3].text == "the client secret ends in 60 days, on 2026-08-04"
     assert "secret_expires" in steps[3].advice
+    assert steps[4].text == "the certificate ends in 60 days, on 2026-08-04"
+    assert "upload it" in steps[4].advice
+    assert steps[5].text == "the certificate has ended, on 2026-06-04"
 
 
 async def test_an_app_signs_nobody_in(office: Office) -> None:

@@ -94,10 +94,15 @@ def test_where_an_administrator_must_allow_it_the_link_is_shown() -> None:
         provider=Provider.MICROSOFT, flow=Flow.DEVICE, client_id="c", tenant="example.com", account="sales",
         protocols=("smtp",),
     )  # fmt: skip
-    refusal = Refusal(meaning=Meaning.ENDED, error="invalid_grant", text="AADSTS65001: no consent", aadsts="65001")
+    refusal = Refusal(meaning=Meaning.ENDED, error="invalid_grant", text="AADSTS65001: no consent")
     lines = "\n".join(_explain(SignInError("x", refusal), oauth, "en"))
     assert "https://login.microsoftonline.com/example.com/v2.0/adminconsent?client_id=c" in lines
     assert "relay account authorize sales" in lines
+    for number, is_shown in {"90093": True, "90094": True, "90095": True, "65004": False, "50076": False}.items():
+        refusal = Refusal(meaning=Meaning.APP, error="access_denied", text=f"AADSTS{number}: no")
+        lines = "\n".join(_explain(SignInError("x", refusal), oauth, "en"))
+        assert ("adminconsent" in lines) is is_shown, number
+    refusal = Refusal(meaning=Meaning.ENDED, error="invalid_grant", text="AADSTS65001: no consent")
     assert list(_explain(SignInError("nobody came"), oauth, "en")) == []
     lines = "\n".join(_explain(SignInError("x", refusal), oauth, "de"))
     assert "Ein Administrator des Verzeichnisses erlaubt es unter dieser Adresse:" in lines

@@ -100,8 +100,6 @@ def test_microsofts_words_without_its_traces() -> None:
     said = "AADSTS700082: The refresh token has expired.\r\nTrace ID: 0-0 Correlation ID: 1-1"
     found = read_tokens(400, answer(error="invalid_grant", error_description=said))
     assert str(found) == "invalid_grant: AADSTS700082: The refresh token has expired."
-    assert isinstance(found, Refusal)
-    assert found.aadsts == "700082"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What needs a person: each kind by a table, and that more trouble never gives a better grade."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.oauth import Flow, OAuth, Provider, StoredLogin
 from relay.rules.nightly import BackupState
-from relay.rules.oauth_ends import DAY
+from relay.rules.oauth_ends import DAY, ProofEnd
 from relay.rules.passwords_end import ENDS
 from relay.rules.states import Grade
 from relay.storage.outbox import Watch
@@ -86,6 +87,7 @@ def certificate(left: int) -> Snapshot:
 LOGIN = "login: no such user"
 MAILS_BY_TOKEN = replace(SALES, oauth=OAuth(provider=Provider.MICROSOFT, flow=Flow.DEVICE, client_id="c"))
 SIGNED_IN = StoredLogin(account="sales", binding="b", begun_at=NOW, got_at=NOW)
+secret_ends = partial(ProofEnd, is_certificate=False)
 LOST = "connect: mail.example: Connection refused"
 TABLE = [
     (Snapshot(), None, FINE),
@@ -94,9 +96,9 @@ TABLE = [
     (Snapshot(running=Running.NO, accounts=(AccountState(account=SALES),)), Kind.SERVICE_DOWN, NEEDS),
     (Snapshot(running=Running.SILENT, silence="no answer"), Kind.SERVICE_SILENT, NEEDS),
     (sales(MICROSOFT), Kind.LOGIN_ENDS, WATCH),
-    (sales(proofs_end=(NOW + 60 * DAY + 1,)), None, FINE),
-    (sales(proofs_end=(NOW + 90 * DAY, NOW + 60 * DAY)), Kind.PROOF_ENDS, NEEDS),
-    (sales(replace(SALES, excluded=True), proofs_end=(NOW,)), None, FINE),
+    (sales(proofs_end=(secret_ends(NOW + 60 * DAY + 1),)), None, FINE),
+    (sales(proofs_end=(secret_ends(NOW + 90 * DAY), secret_ends(NOW + 60 * DAY))), Kind.PROOF_ENDS, NEEDS),
+    (sales(replace(SALES, excluded=True), proofs_end=(secret_ends(NOW),)), None, FINE),
     (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, ended="invalid_grant")), Kind.SIGN_IN_OVER, NEEDS),
     (sales(replace(MAILS_BY_TOKEN, excluded=True), sign_in=replace(SIGNED_IN, ended="invalid_grant")), None, FINE),
     (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, got_at=NOW - 29 * DAY)), None, FINE),

@@ -102,6 +102,7 @@ ENTRA_APP_ROWS: Final = (
     entra(
         "65001",
         About.CONFIGURATION,
+        needs_consent=True,
         english=say(
             "Nobody has agreed yet that the app may use this mailbox.",
             '"relay account authorize {account}" shows the link by which an administrator of Microsoft 365 agrees'
@@ -116,6 +117,7 @@ ENTRA_APP_ROWS: Final = (
     entra(
         "90094 90095 90093",
         About.CONFIGURATION,
+        needs_consent=True,
         english=say(
             "Only an administrator of Microsoft 365 may agree that the app uses mailboxes.",
             '"relay account authorize {account}" shows the link that the administrator needs; then sign in again.',

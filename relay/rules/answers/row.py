@@ -117,6 +117,8 @@ class Row(Value):
     german: Words | None = None
     source: str = ""
     """Where the answer is described, or was seen."""
+    needs_consent: bool = False
+    """Whether an administrator of the directory must allow it, for which there is a page."""
 
     def fits(self, *, stage: Stage | None, code: int, status: str, text: str) -> bool:
         """Return whether an answer is this one; `stage`: None where it is not known, `text` as `says` wants it."""

@@ -3,7 +3,7 @@
 from relay.rules.answers.row import About, Row, Stage, Words
 
 
-def entra(numbers: str, about: About, *, english: Words, german: Words) -> Row:
+def entra(numbers: str, about: About, *, english: Words, german: Words, needs_consent: bool = False) -> Row:
     """Make the row of one or more AADSTS codes, given with blanks between them; the first one names it.
 
     Microsoft's codes explain; what is done follows from `error` alone (Entra: "Handling errors").
@@ -17,6 +17,7 @@ def entra(numbers: str, about: About, *, english: Words, german: Words) -> Row:
         english=english,
         german=german,
         source="Microsoft Entra: authentication and authorization error codes",
+        needs_consent=needs_consent,
     )
 
 
