@@ -18,10 +18,10 @@ _LOCAL: Final = r"""[^\s<>()\[\]",;:@\\]"""
 _CODED_LOCAL: Final = r"""[^\s<>()\[\]",;:@\\'/?&=#%]|%(?!40)"""
 """What it has within a URL, where the rest would be written by `%`."""
 _HOST: Final = r"""[^\s<>()\[\]"',;:=@\\/&?#.%]++"""
-_DOMAIN: Final = rf"(?:\[[^\]\s]{{1,100}}\]|(?:\.*+(?:{_HOST}|%(?!40)))++)"
+_DOMAIN: Final = rf"(?:\[[^\]\s]{{1,100}}\]|(?>(?:\.*+(?:{_HOST}|%(?!40)))+))"
 """A name, without a dot behind it, or an address literal."""
-_ADDRESS: Final = re.compile(rf"""(?:"(?:[^"\\\n]|\\.){{1,200}}+"|(?<!{_LOCAL}){_LOCAL}++)(?:@{_DOMAIN})++""")
-_CODED: Final = re.compile(rf"""(?<![^\s<>()\[\]",;:@\\'/?&=#])(?:{_CODED_LOCAL})*+(?:%40{_DOMAIN})++""")
+_ADDRESS: Final = re.compile(rf"""(?:"(?>(?:[^"\\\n]|\\.){{1,200}})"|(?<!{_LOCAL}){_LOCAL}++)(?>(?:@{_DOMAIN})+)""")
+_CODED: Final = re.compile(rf"""(?<![^\s<>()\[\]",;:@\\'/?&=#])(?>(?:{_CODED_LOCAL})*)(?>(?:%40{_DOMAIN})+)""")
 """Both begin where a word does, and give nothing back that they have taken: long words take no time."""
 _BEFORE: Final = "'=/"
 """What a local part may have, but has not where it begins."""

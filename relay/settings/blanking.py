@@ -27,7 +27,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ITEMS: Final = r"""(?:"(?:[^"\\]|\\.)*+"|'[^']*+'|[^\]"']|["'].*+)*+"""
+_ITEMS: Final = r"""(?>(?:"(?>(?:[^"\\]|\\.)*)"|'[^']*+'|[^\]"']|["'].*+)*)"""
 """What stands in an array up to its end. It takes what it can and gives nothing back, so that it takes no time."""
 _NOTE: Final = re.compile(
     r"""((?:password|password_hash|secret|token|webhook|heartbeat_url)(?:_command)?["']?\s*=\s*)"""
