@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from relay.accounts.credentials import Credentials
+from relay.clock import wall_clock
 from relay.emitting import emit
 from relay.events.service import ActivityFailed
 from relay.model.errors import RelayError
@@ -19,11 +20,6 @@ _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before it is begun again; the last one repeats."""
 _RAN_WELL = 120.0
 """Seconds without a fault after which those of before count no more."""
-
-
-def wall_clock() -> int:
-    """Return the milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

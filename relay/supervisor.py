@@ -22,6 +22,7 @@ from relay.admin.running import Running
 from relay.auth import PasswordChecker
 from relay.backing_up import BackupKeeper
 from relay.certificate_keeping import CertificateKeeper
+from relay.clock import wall_clock
 from relay.collection import Collector
 from relay.control.server import ControlServer, Handler
 from relay.delivery import Delivery
@@ -33,7 +34,7 @@ from relay.login_keeping import LoginKeeper
 from relay.logs import LogSink
 from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
-from relay.runtime import Runtime, contain_faults, keep_running, wall_clock
+from relay.runtime import Runtime, contain_faults, keep_running
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node

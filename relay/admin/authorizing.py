@@ -5,7 +5,6 @@ It needs no login that works: whatever was there before is replaced.
 
 import asyncio
 import shlex
-import time
 from collections.abc import Iterator
 
 from relay.accounts import words
@@ -17,6 +16,7 @@ from relay.accounts.sealing import Sealer
 from relay.accounts.signing_in import Person, SignInError, sign_in
 from relay.admin.room import Room
 from relay.admin.words import unknown
+from relay.clock import wall_clock
 from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import Flow, OAuth, Provider
@@ -116,8 +116,3 @@ def _find(room: Room, name: str) -> Account:
 def keep_tokens(room: Room) -> TokenKeeper:
     """Return a keeper of logins, for a moment beside the service's own. Raises StorageError."""
     return TokenKeeper(room.database, Sealer(room.settings.folder), now=wall_clock)
-
-
-def wall_clock() -> int:
-    """Return the time in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -14,10 +14,11 @@ from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from relay.accounts.examining import examine_login
-from relay.admin.authorizing import keep_credentials, keep_tokens, wall_clock
+from relay.admin.authorizing import keep_credentials, keep_tokens
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, unknown
+from relay.clock import wall_clock
 from relay.escaping import printable
 from relay.model.account import Account, Pop3Server, Server, SmtpServer
 from relay.model.credential import Credential

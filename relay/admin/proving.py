@@ -1,10 +1,10 @@
 """What a change of the configuration must stand before it is written, and what hangs on what it removes."""
 
-import time
 from pathlib import Path
 
 from relay.admin.entering import enter, find_database, require_own_hand
 from relay.admin.unusable import find_unusable
+from relay.clock import wall_clock
 from relay.model.errors import StorageError
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.storage.child import ask_another
@@ -45,7 +45,7 @@ def count_open(settings: Settings, account: str) -> int | None:
         if database is None:
             return b"0"
         with transaction(database, write=False) as tx:
-            now = time.time_ns() // 1_000_000
+            now = wall_clock()
             standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=now)
         queue = standing.queues.get(account, QueueState())
         return str(queue.waiting + queue.active + queue.held).encode()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
@@ -11,6 +10,7 @@ from relay.admin.requests import Progress, Told
 from relay.admin.room import Room
 from relay.cli.configuration import enter, load, open_storage
 from relay.cli.output import say
+from relay.clock import wall_clock
 from relay.events.event import Event
 from relay.model.account import Account
 from relay.model.errors import StateConflictError
@@ -29,7 +29,7 @@ def open_room(config: str | None, *, serves: bool = False, makes: bool = False, 
         open_database=cache(lambda: open_storage(settings, serves=serves, makes=makes)),
         service=Alone(settings, silence),
         by=by,
-        now=time.time_ns() // 1_000_000,
+        now=wall_clock(),
     )
 
 

@@ -17,11 +17,12 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from relay.cli import main
+from relay.clock import wall_clock
 from relay.collection import Collector
 from relay.pop_poller import PopPoller
 from relay.rules.answers.connection_rows import explain_cause
 from relay.rules.answers.row import Cause
-from relay.runtime import Runtime, wall_clock
+from relay.runtime import Runtime
 from relay.storage import admin
 from relay.storage.engine import Database, open_engine
 from relay.storage.mailboxes import Mailboxes
