@@ -13,7 +13,6 @@ from relay.collection.plan import PollPlan, plan_poll
 from relay.collection.receiver import PollContext, Receiver
 from relay.emitting import emit
 from relay.events.mailboxes import MailboxTooFull, MailLeft, MailNotGiven, PollLinesOmitted
-from relay.model.account import FirstPoll
 from relay.model.errors import RelayError, SourceError
 from relay.model.maildrop import FolderListing, Listed, PollResult
 from relay.sources.source import MailboxSource
@@ -77,8 +76,7 @@ class Poll:
     async def _plan(self, listings: Sequence[FolderListing]) -> PollPlan:
         """Plan the poll, and record the contact with a mailbox or folder that is new."""
         context, account, server = self._context, self._context.account.name, self._context.server
-        needs_ids = server.leave_on_server is not False or server.first_poll is FirstPoll.NEW
-        if needs_ids and not all(one.has_ids for one in listings):
+        if server.needs_ids and not all(one.has_ids for one in listings):
             raise SourceError("list: the server has no unique ids (UIDL): mail can't be left on it")
         known, seen = await context.mailboxes.find(account), await context.mailboxes.seen(account)
         now = context.runtime.now()

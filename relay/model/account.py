@@ -94,6 +94,11 @@ class MailboxServer(Server):
     envelope_position: int | None = None
     """Which of several such fields counts: 1 is the topmost, -1 the last; None: all."""
 
+    @property
+    def needs_ids(self) -> bool:
+        """Whether it can be collected only where messages have unique ids: some of them are left on the server."""
+        return self.leave_on_server is not False or self.first_poll is FirstPoll.NEW
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pop3Server(MailboxServer):

@@ -27,6 +27,14 @@ T = TypeVar("T")
 SILENCE = 3.0
 """Seconds without a greeting after which a second connection finds out whether the server waits for TLS."""
 _MOST_NAMES = 5
+_NOT_NOW = (
+    "Try again in some minutes. If it stays so, look which other programs use this server from here, and ask the"
+    " provider, with this answer."
+)
+_NO_CAUSE = (
+    "Try again in some minutes. If it stays so, compare host and port with what the provider names, and ask them, with"
+    " this answer."
+)
 
 
 class BeginsWithTlsError(Exception):
@@ -71,7 +79,7 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> W
     if found is not None and not veil.hides(found.what.encode()):  # a certificate may name what it likes
         return found
     if cause is None:
-        return Words(what=fault)
+        return Words(what=fault, advice=_NO_CAUSE)
     words = explain_cause(cause, "en")
     return Words(what=fault, advice=f"{words.what} {words.advice}")
 
@@ -94,8 +102,8 @@ async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, 
 
 
 def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Words:
-    if greeting.startswith(("4", "5")) and speech is SMTP:
-        return Words(what=f"the server takes no connection: {greeting}", advice="Try again later.")
+    if greeting.startswith(("4", "5") if speech is SMTP else "-ERR"):
+        return Words(what=f"the server takes no connection: {greeting}", advice=_NOT_NOW)
     kinds = {"220": "an SMTP server", "+OK": "a POP3 server", "* O": "an IMAP server", "HTT": "a web server"}
     kind = kinds.get(greeting[:3], "something else")
     return Words(

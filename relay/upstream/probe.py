@@ -1,6 +1,7 @@
 """Tries an account's servers step by step for `relay account test`; nothing is sent, fetched or deleted."""
 
 import asyncio
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -31,6 +32,13 @@ _SMTP_STEPS = {"connect": "connect", "ehlo": "greeting", "starttls": "STARTTLS",
 _POP3_STEPS = {"connect": "connect", "starttls": "STLS", "login": "log in", "list": "list the messages"}
 _TLS_AT_ONCE = "it begins with TLS"
 _DAY = 24 * 60 * 60 * 1000
+_NO_IDS = (
+    'Ask the provider for UIDL, or set leave_on_server = false in {place} (with first_poll = "all"): then each message'
+    " is DELETED at the provider once it is collected into the inbox."
+)
+_AGAIN = "Try again in some minutes. If it stays so, ask the provider, with this answer."
+_HELO = re.compile(r"\b(?:helo|ehlo)\b|\bhost ?name\b", re.IGNORECASE)
+"""What a server says that does not like the name by which it is greeted."""
 _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_CLOSED)
 """Refusals of the account's own address as a recipient that do not matter for it as a sender."""
 
@@ -62,7 +70,7 @@ async def probe_smtp(
     except CredentialError as error:
         return _fail_secret(course, error, credential, account, server)
     except ConnectError as error:
-        return await _fail_smtp(course, error, account, server, credential)
+        return await _fail_smtp(course, error, account, server, credential, hostname)
     await _rehearse(course, connection, account, server)
     features, logins = connection.features, connection.logins
     await connection.close()
@@ -83,9 +91,14 @@ def _tell_features(course: Course, features: Features, logins: Sequence[str], la
 
 
 async def _fail_smtp(
-    course: Course, error: ConnectError, account: Account, server: SmtpServer, credential: Credential | None
+    course: Course,
+    error: ConnectError,
+    account: Account,
+    server: SmtpServer,
+    credential: Credential | None,
+    hostname: str,
 ) -> list[Step]:
-    name, reply, place = _SMTP_STEPS[error.stage], error.reply, f"account[{account.name}].smtp"
+    name, reply, place = _SMTP_STEPS[error.stage], error.reply, _place(account, server)
     if not reply.code:
         return await _fail(course, name, str(reply.text), server, credential)
     if error.login_refused and (told := _explain(reply, account)):
@@ -94,6 +107,11 @@ async def _fail_smtp(
         advice = advise_login(server.username, credential, place) + _hint(account, server)
     elif error.login_refused:
         advice = f"The server wants a login: set username and a password in {place}."
+    elif reply.is_permanent and error.stage == "ehlo" and _HELO.search(reply.text):
+        advice = (
+            f"The server does not take the name by which this machine greets it, {hostname}. Set hostname of [server]"
+            " to a full name of this machine's that is in DNS."
+        )
     elif reply.is_permanent:
         advice = "The server refuses this machine. Ask the provider why, with this answer."
     else:
@@ -122,7 +140,8 @@ async def _rehearse(course: Course, connection: Connection, account: Account, se
     if refused is None or refused.is_positive:
         return course.end(name)
     if refused.code and not refused.is_permanent:
-        return course.end(name, text=f"not known yet, the server says: {refused}")
+        advice = "That is for now: try again in some minutes. If it stays so, ask the provider, with this answer."
+        return course.end(name, text=f"not known yet, the server says: {refused}", advice=advice, warns=True)
     meaning = choose_advice(refused)
     if refused is recipient and meaning in _KNOWN_ELSEWHERE:
         return course.end(name, text=f"yes; but mail to it is refused, so replies would be lost: {refused}")
@@ -167,7 +186,7 @@ async def probe_pop3(
         return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
     except TimeoutError:
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
-        return course.end("list the messages", good=False, text=text)
+        return course.end("list the messages", good=False, text=text, advice=_AGAIN)
     except CredentialError as error:
         return _fail_secret(course, error, credential, account, server)
     except Pop3Error as error:
@@ -186,6 +205,9 @@ async def _count(course: Course, session: Pop3Session, account: Account, server:
     count = f"{len(messages)} message{'' if len(messages) == 1 else 's'}"
     size = f", {show_octets(sum(one.size for one in messages))}" if messages else ""
     ids = "" if listing.has_ids else "; the server has no unique ids"
+    if not listing.has_ids and server.needs_ids and account.is_collected:
+        text = f"{count}{size}{ids} (UIDL): nothing would be collected, since no mail can be left on it"
+        return course.end("the mailbox", good=False, text=text, advice=_NO_IDS.format(place=_place(account, server)))
     return course.end("the mailbox", text=f"{count}{size}{ids}", advice=_tell_fate(account, server))
 
 
@@ -217,14 +239,18 @@ def _tell_fate(account: Account, server: Pop3Server) -> str:
 async def _fail_pop3(
     course: Course, error: Pop3Error, account: Account, server: Pop3Server, credential: Credential
 ) -> list[Step]:
-    name, place = _POP3_STEPS.get(error.stage, error.stage), f"account[{account.name}].pop3"
-    if error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None:
+    name, place = _POP3_STEPS.get(error.stage, error.stage), _place(account, server)
+    at_login = error.stage is Pop3Stage.LOGIN
+    told = _explain(Reply(code=0, text=error.text), account, Stage.LOGIN if at_login else Stage.COLLECT)
+    if not told and (error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None):
         return await _fail(course, name, error.text, server, credential)
-    if error.stage is not Pop3Stage.LOGIN:
-        return course.end(name, good=False, text=error.text)
-    told = _explain(Reply(code=0, text=error.text), account)
-    advice = told or advise_login(server.username, credential, place) + _hint(account, server)
-    return course.end(name, good=False, text=error.text, advice=advice, login_refused=True)
+    refused = advise_login(server.username, credential, place) + _hint(account, server)
+    advice = told or (refused if at_login else _AGAIN)
+    return course.end(name, good=False, text=error.text, advice=advice, login_refused=at_login)
+
+
+def _place(account: Account, server: Server) -> str:
+    return f"account[{account.name}].{'smtp' if isinstance(server, SmtpServer) else 'pop3'}"
 
 
 def _explain(reply: Reply, account: Account, stage: Stage = Stage.LOGIN) -> str:
@@ -243,7 +269,7 @@ async def _fail(
 def _fail_secret(
     course: Course, error: CredentialError, credential: Credential | None, account: Account, server: Server
 ) -> list[Step]:
-    place = f"account[{account.name}].{'smtp' if isinstance(server, SmtpServer) else 'pop3'}"
+    place = _place(account, server)
     if credential is not None and credential.identity.kind == TOKEN:
         advice = _explain(Reply(code=0, text=str(error)), account) or f"Mend {credential.origin} of {place}."
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)

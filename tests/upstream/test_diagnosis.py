@@ -153,7 +153,8 @@ async def test_without_a_look_there_are_still_words() -> None:
     assert found.what == "127.0.0.1:1: Connection refused"
     assert "Compare host and port" in found.advice
     found = await diagnose("something new", smtp(free_port(), Security.TLS), NOTHING)
-    assert (found.what, found.advice) == ("something new", "")
+    assert found.what == "something new"
+    assert "ask them, with this answer" in found.advice
     found = await diagnose("the certificate of x: certificate has expired", smtp(free_port(), Security.TLS), NOTHING)
     assert "has expired" in found.advice
 

@@ -80,6 +80,26 @@ async def test_what_becomes_of_the_mail_is_said(changes: dict[str, object], fate
     assert fate in steps[-1].advice
 
 
+@pytest.mark.parametrize(
+    ("changes", "account", "good"),
+    [
+        ({"leave_on_server": 14 * 86_400_000}, ACCOUNT, False),
+        ({"leave_on_server": True}, ACCOUNT, False),
+        ({"first_poll": FirstPoll.NEW}, ACCOUNT, False),
+        ({}, ACCOUNT, True),
+        ({"leave_on_server": True}, replace(ACCOUNT, receive=False), True),
+    ],
+)
+async def test_a_mailbox_that_no_poll_can_collect_does_not_work(
+    changes: dict[str, object], account: Account, *, good: bool
+) -> None:
+    async with Dialogue(f"{LISTED}S: 1 5\nS: .\nC: UIDL\nS: -ERR\nC: QUIT\nS: +OK") as server:
+        steps = await try_pop3(pop3(server.port, **changes), account)
+    assert told(steps)[-1] == ("the mailbox", good)
+    assert ("nothing would be collected" in steps[-1].text) is not good
+    assert ("set leave_on_server = false in account[sales].pop3" in steps[-1].advice) is not good
+
+
 @pytest.mark.parametrize(("change", "why"), [({"receive": False}, "receive = false"), ({"excluded": True}, "excluded")])
 async def test_what_is_not_collected_is_not_threatened(change: dict[str, bool], why: str) -> None:
     async with Dialogue(f"{LISTED}S: .\nC: UIDL\nS: +OK\nS: .\nC: QUIT\nS: +OK") as server:
@@ -103,13 +123,14 @@ async def test_the_step_that_fails_is_the_last_one_and_says_why_and_what_to_do()
         ("S: -ERR [IN-USE] locked\n! silence", "Another program reads this mailbox"),
         ("S: -ERR [LOGIN-DELAY] wait\n! silence", "from time to time"),
         ("S: -ERR [SYS/TEMP] no\n! silence", "of its own"),
+        ("S: -ERR Protocol error. Connection is closed. 10\n! close", "Microsoft ended the session at the login"),
         ("! close", "ended the connection without saying why"),
     ):
         async with Dialogue(f"{POP3}{said}") as server:
             steps = await try_pop3(pop3(server.port))
         assert steps[-1].name == "log in"
         assert advice in steps[-1].advice
-        assert "password" not in steps[-1].advice
+        assert "refuses this password" not in steps[-1].advice
     steps = await try_smtp(smtp(free_port()))
     assert told(steps)[-1] == ("connect", False)
     assert "Compare host and port" in steps[-1].advice
@@ -122,13 +143,38 @@ async def test_the_step_that_fails_is_the_last_one_and_says_why_and_what_to_do()
     [
         ("S: 554 5.7.1 go away\n! silence", "Ask the provider why"),
         ("S: 421 4.3.2 later\n! silence", "That is for now"),
+        ("S: 220 hi\nC: EHLO .*\nS: 550 invalid HELO name\n! silence", "Set hostname of [server]"),
+        ("S: 220 hi\nC: EHLO .*\nS: 554 go away\n! silence", "Ask the provider why"),
     ],
 )
 async def test_a_server_that_says_no_is_quoted(script: str, advice: str) -> None:
     async with Dialogue(script) as server:
         steps = await try_smtp(smtp(server.port))
-    assert told(steps)[-1] == ("connect", False)
+    assert told(steps)[-1] == ("greeting" if "EHLO" in script else "connect", False)
     assert advice in steps[-1].advice
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("-ERR too many connections from your address", "which other programs use this server"),
+        ("-ERR [SYS/TEMP] not now", "a trouble of its own"),
+    ],
+)
+async def test_a_pop3_server_that_takes_no_connection_is_one(said: str, advice: str) -> None:
+    async with Dialogue(*[f"S: {said}\n! silence"] * 2) as server:
+        steps = await try_pop3(pop3(server.port))
+    assert told(steps)[-1] == ("connect", False)
+    assert said.removeprefix("-ERR ") in steps[-1].text
+    assert advice in steps[-1].advice
+    assert "no POP3 server" not in steps[-1].text
+
+
+async def test_a_greeting_that_makes_no_sense_has_a_next_step() -> None:
+    async with Dialogue("S: 22x\n! silence", "S: 220 hi\n! silence") as server:
+        steps = await try_smtp(smtp(server.port))
+    assert told(steps)[-1] == ("connect", False)
+    assert "compare host and port" in steps[-1].advice
 
 
 @pytest.mark.parametrize("source", [{"env": "NO_SUCH_VARIABLE"}, {"file": "/nowhere"}])
@@ -163,9 +209,11 @@ async def test_a_list_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -
         steps = await try_pop3(pop3(server.port))
     assert told(steps)[-1] == ("list the messages", False)
     assert "did not end" in steps[-1].text
+    assert "ask the provider" in steps[-1].advice
     async with Dialogue(f"{POP3}S: +OK\nC: CAPA\nS: -ERR\nC: LIST\nS: -ERR locked\n! silence") as server:
         steps = await try_pop3(pop3(server.port))
-    assert (steps[-1].name, steps[-1].text) == ("list the messages", "locked")
+    assert (steps[-1].name, steps[-1].text, steps[-1].login_refused) == ("list the messages", "locked", False)
+    assert "ask the provider" in steps[-1].advice
 
 
 # Whether the address may send
@@ -179,6 +227,7 @@ async def test_a_list_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -
          False, "every mail would come back"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 550 5.1.1 unknown user\nC: RSET\nS: 250 ok\n", True, "replies would be lost"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 450 4.7.1 greylisted\nC: RSET\nS: 250 ok\n", True, "not known yet"),
+        (f"{MAIL}S: 250 ok\n{RCPT}S: 452 4.3.1 full\nC: RSET\nS: 250 ok\n", True, "That is for now"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 550 5.7.1 no\nC: RSET\nS: 250 ok\n", False, "account[sales].smtp.username"),
         (f"{MAIL}! close\n", False, "Try again"),
     ],
@@ -188,6 +237,7 @@ async def test_a_sender_that_is_refused_is_found(said: str, expected: str, *, go
         steps = await try_smtp(smtp(server.port))
     (step,) = [step for step in steps if step.name == "send as sales@example.com"]
     assert step.good is good
+    assert step.warns is ("not known yet" in step.text)
     assert expected in step.text + step.advice
 
 

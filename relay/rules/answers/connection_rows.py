@@ -42,7 +42,8 @@ _SIGNS: Mapping[Cause, str] = {
     Cause.NO_ROUTE: (r"no route to host|network is (?:unreachable|down)|host is down"),
     Cause.NO_ANSWER: (r"did not answer in time|timed? ?out|no answer within|no progress within"),
     Cause.CLOSED: (
-        r"connection (?:was )?(?:reset|lost|closed|aborted)|closed the connection|connection is closed"
+        r"connection (?:was )?(?:reset|lost|closed|aborted)|closed the connection"
+        r"|(?<!protocol error\. )connection is closed"  # that one is Microsoft's own answer
         r"|unexpected EOF|UNEXPECTED_EOF|broken pipe"
     ),
 }

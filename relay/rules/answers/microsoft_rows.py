@@ -105,15 +105,19 @@ MICROSOFT_ROWS: Final = (
         codes=frozenset({535}),
         statuses=frozenset({"7.3"}),
         english=say(
-            "Microsoft refuses this login. It does not say whether name or password is wrong, or something else.",
-            "Check, in this order: the mailbox has a licence; Authenticated SMTP is on for it; username is the one who"
+            "The Exchange server refuses this login. It does not say whether name or password is wrong, or something"
+            " else.",
+            "Is it one of your own: compare username and password with what its administrator names. At Microsoft 365"
+            " check, in this order: the mailbox has a licence; Authenticated SMTP is on for it; username is the one who"
             ' signed in; with [account.oauth] sign in again by "relay account authorize {account}".',
         ),
         german=say(
-            "Microsoft lehnt diese Anmeldung ab. Ob Name oder Passwort falsch ist oder etwas anderes, sagt es nicht.",
-            "Prüfen Sie der Reihe nach: Das Postfach hat eine Lizenz; „Authentifiziertes SMTP“ ist dafür eingeschaltet;"
-            " username ist, wer sich angemeldet hat; mit [account.oauth] melden Sie es mit „relay account authorize"
-            " {account}“ neu an.",
+            "Der Exchange-Server lehnt diese Anmeldung ab. Ob Name oder Passwort falsch ist oder etwas anderes, sagt er"
+            " nicht.",
+            "Ist es ein eigener Server: Vergleichen Sie username und Passwort mit dem, was dessen Administrator nennt."
+            " Bei Microsoft 365 prüfen Sie der Reihe nach: Das Postfach hat eine Lizenz; „Authentifiziertes SMTP“ ist"
+            " dafür eingeschaltet; username ist, wer sich angemeldet hat; mit [account.oauth] melden Sie es mit „relay"
+            " account authorize {account}“ neu an.",
         ),
         source=_SOURCE,
     ),
@@ -253,5 +257,27 @@ MICROSOFT_ROWS: Final = (
             "Schalten Sie IMAP und POP für das Postfach ein („E-Mail-Apps verwalten“); bei einem gemeinsamen Postfach"
             " muss username dessen Adresse sein. Stimmt beides, warten Sie einige Minuten.",
         ),
+    ),
+    Row(
+        name="microsoft_protocol_error",
+        about=About.TROUBLE,
+        advice=Advice.AUTHENTICATION,
+        stages=COLLECTING,
+        codes=frozenset({0}),
+        says=r"protocol error\. connection is closed\. 10\b",
+        english=say(
+            "Microsoft ended the session at the login, and says no more. Mostly POP is off for this mailbox, or a"
+            " password was sent, which it takes no more.",
+            'Look in the Microsoft 365 admin centre whether POP is on for the mailbox ("Manage email apps"). Where the'
+            f" account has a password: {BY_OAUTH_EN} If both are so, try again in an hour.",
+        ),
+        german=say(
+            "Microsoft hat die Sitzung bei der Anmeldung beendet und sagt nicht mehr. Meist ist POP für dieses Postfach"
+            " abgeschaltet, oder es kam ein Passwort, das Microsoft nicht mehr annimmt.",
+            "Sehen Sie im Microsoft 365 Admin Center nach, ob POP für das Postfach eingeschaltet ist"
+            f" („E-Mail-Apps verwalten“). Hat das Konto ein Passwort: {BY_OAUTH_DE} Stimmt beides, versuchen Sie es in"
+            " einer Stunde noch einmal.",
+        ),
+        source="getmail6 and mpop issue threads: Exchange Online, POP3",
     ),
 )

@@ -100,6 +100,9 @@ def test_a_hostile_reply_costs_little(text: str) -> None:
 @pytest.mark.parametrize(
     ("stage", "said", "about", "english", "german"),
     [
+        (Stage.LOGIN, "535 5.7.3 Authentication unsuccessful", About.LOGIN, "one of your own", "ein eigener Server"),
+        (Stage.LOGIN, "-ERR Protocol error. Connection is closed. 10", About.TROUBLE,
+         "whether POP is on", "POP für das Postfach"),
         (Stage.LOGIN, "535 5.7.3 Authentication unsuccessful [X.EURPRD01.PROD.OUTLOOK.COM]", About.LOGIN,
          "licence", "Lizenz"),
         (Stage.LOGIN, ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant."
