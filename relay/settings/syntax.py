@@ -12,6 +12,8 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'')
 _WRONG_QUOTES = "\u201e\u201c\u201d\u201f\u201a\u2018\u2019\u201b\u00ab\u00bb\u2039\u203a\u00b4`"
 _WRONG_SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u3000\ufeff"
 _EXAMPLE = 'name = "anna"'
+LISTED = frozenset({"account", "device", "listener", "user"})
+"""The tables of which there may be several."""
 
 
 def explain_fault(text: str, fault: str) -> str:
@@ -87,6 +89,8 @@ def _explain_header(brackets: str, name: str, kind: str, text: str) -> str:
             f"[{name}] is there a second time for the same {outer}: the line [[{outer}]], which begins another one, is"
             " missing before it, or both belong together"
         )
+    if name in LISTED:
+        return f"[{name}] is there a second time: there may be several of them, and each must be [[{name}]]"
     return f"[{name}] is there a second time: put its lines below the first one"
 
 

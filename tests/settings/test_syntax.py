@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.settings.syntax import explain_fault
+from relay.settings.schema import LISTS
+from relay.settings.syntax import LISTED, explain_fault
 
 QUOTE = 'write the plain " before and behind the text'
 
@@ -43,6 +44,10 @@ def explain(text: str) -> str:
         ),
         ("host: 1\n", "line 1: between a key and its value must stand = (host = ...)"),
         ("x = 1\ny = 1\nx = 2\n", "line 3: x is there a second time in the same table: keep one of the two"),
+        (
+            "[account]\n[account]\n",
+            "line 2: [account] is there a second time: there may be several of them, and each must be [[account]]",
+        ),
         ("[server]\n[server]\n", "line 2: [server] is there a second time: put its lines below the first one"),
         ("[user]\n[[user]]\n", "line 2: user is written once [user] and once [[user]]: each of them must be [[user]]"),
         ("[[user]]\n[user]\n", "line 2: user is written once [user] and once [[user]]: each of them must be [[user]]"),
@@ -101,3 +106,7 @@ def test_any_text_is_toml_or_is_explained_in_one_line(text: str) -> None:
         said = explain_fault(text, str(error))
         assert said.startswith("line ")
         assert "\n" not in said
+
+
+def test_the_tables_that_are_lists_are_known() -> None:
+    assert {(name,) for name in LISTED} == LISTS
