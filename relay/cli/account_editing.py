@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from relay.cli import account_oauth, editing
+from relay.cli.account_owner import choose_owner
 from relay.cli.account_passwords import LOGINS, new_passwords, other_passwords, password_files
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
@@ -36,7 +37,7 @@ _WANTS: Final = ("password", "pop3_password", "password_file")
 KEYS: Final = (
     Key("--address", ("address",), "The address that it sends as."),
     Key("--preset", ("preset",), "The provider, such as ionos; default: it is looked for, by the address."),
-    Key("--owner", ("owner",), "The user whose it is; default: whose address it is, or the only user."),
+    Key("--owner", ("owner",), "The user who gets its mail; default: whose address it is, or the only one."),
     Key("--display-name", ("display_name",), "The name that is written into From."),
     *account_oauth.KEYS,
     Key("--smtp-host", ("smtp", "host"), "The server that sends."),
@@ -77,9 +78,11 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     The password is asked for, or the first line of standard input (with --pop3-password the second is the mailbox's).
     It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right.
     """
+    from relay.editing.tables import list_tables
+
     path = find_file(config)
     text = read_text(path)
-    changes = read_changes(KEYS, options)
+    changes: Changes = read_changes(KEYS, options)
     if ("address",) not in changes:
         raise click.UsageError("--address is missing: the address that the account sends as")
     require_new(path, "account", name, advice=f"relay account edit {shlex.quote(name)}, or choose another name")
@@ -87,10 +90,12 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     oauth = ("oauth", "provider") in changes
     if oauth and (options["password_file"] or options["pop3_password"] or options["inside"]):
         raise click.UsageError("with --oauth the account logs in without a password: leave the options of one away")
+    if ("owner",) not in changes and (owner := choose_owner(list_tables(text, "user"), str(changes["address",]))):
+        changes = {**changes, ("owner",): owner}
     wishes = Wishes(collect=options["collect"], ask_database=options["ask_thunderbird"])
     chosen = choose_provider(changes, wishes)
     logins = [one for one in chosen.servers if not oauth and not (one == "smtp" and options["no_login"])]
-    full = _complete(chosen.changes, text, chosen.servers, () if chosen.preset else logins)
+    full = _complete(chosen.changes, chosen.servers, () if chosen.preset else logins)
     values = _nest(full, chosen.servers)
     with new_passwords(path, name, values, options, logins) as said:
         settings = editing.add(config, "account", name, values)
@@ -226,12 +231,9 @@ def _warn(settings: "Settings", name: str) -> None:
             say(f"warning: {warning}")
 
 
-def _complete(changes: Changes, text: str, servers: Sequence[str], logins: Sequence[str]) -> Changes:
-    """Add what goes without saying: the owner, the port's security, logins, and that mail stays at the provider."""
+def _complete(changes: Changes, servers: Sequence[str], logins: Sequence[str]) -> Changes:
+    """Add what goes without saying: the port's security, logins, and that mail stays at the provider."""
     full = dict(changes)
-    owner = _find_owner(text, str(changes["address",]))
-    if ("owner",) not in full and owner:
-        full["owner",] = owner
     for server in logins:
         full.setdefault((server, "username"), changes["address",])
     if full.get(("smtp", "port")) == 465:  # the port of TLS from the first byte (RFC 8314 section 3.3)
@@ -254,14 +256,3 @@ def _begin_collecting(sending: Mapping[str, Any], changes: Changes) -> Changes:
     """Add what goes without saying where a mailbox is collected from now on; `sending`: whose login is its, too."""
     shared = {("pop3", key): sending[key] for key in ("username", *LOGINS) if key in sending}
     return {("pop3", "leave_on_server"): KEPT} | shared | changes
-
-
-def _find_owner(text: str, address: str) -> str | None:
-    """Return the user whose address it is, else the only one."""
-    from relay.editing.tables import list_tables
-
-    users = list_tables(text, "user")
-    for user in users:
-        if address.lower() in (str(one).lower() for one in (user.get("address"), *user.get("aliases", ()))):
-            return str(user["name"])
-    return str(users[0].get("name")) if len(users) == 1 else None

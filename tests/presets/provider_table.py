@@ -16,7 +16,7 @@ _INTRODUCTION = """\
 `preset = "NAME"` in an `[[account]]` fills in what you do not write. For Microsoft 365 and Google there are pages of their own: [Microsoft 365](microsoft365.md), [Google](google.md). For all others:
 
 1. Find your provider below. Do first, on the provider's web page, what it says there under "Switch on".
-2. `sudo relay account add sales --address sales@example.com --collect` looks for the provider of the address, says what it has found, and asks for the password that is named below. Leave `--collect` away where nothing is to be collected. Where the provider is not found, add `--preset ionos`, with the name from below; where the table says "its own", also `--smtp-host HOST --pop3-host HOST`. (For the very first account, `sudo relay init` asks for the same.)
+2. `sudo relay account add sales --address sales@example.com --owner anna --collect` looks for the provider of the address, says what it has found, and asks for the password that is named below. Leave `--collect` away where nothing is to be collected; `--owner` names the user who gets the mail. Where the provider is not found, add `--preset ionos`, with the name from below; where the table says "its own", also `--smtp-host HOST --pop3-host HOST`. (For the very first account, `sudo relay init` asks for the same.)
 3. `sudo relay account test sales` logs in and says what the provider answers.
 
 In `/etc/relay/relay.toml` stands from then on:
