@@ -7,6 +7,9 @@ from relay.admin.unusable import find_unusable
 from relay.clock import wall_clock
 from relay.model.errors import StorageError
 from relay.settings import ConfigurationError, Settings, load_settings
+from relay.settings.account_files import Lenience, find_account_files
+from relay.settings.document import Table, read_document
+from relay.settings.environment import find_folder
 from relay.storage.child import ask_another
 
 _PATIENCE = 2.0
@@ -16,9 +19,12 @@ _PATIENCE = 2.0
 def prove(config: str | None, path: Path, content: bytes) -> Settings:
     """Check what is to stand in the configuration as `relay check` does; return what it then says.
 
-    `config`: the option that named the file. Raises ConfigurationError with a line for each mistake.
+    A file by which an account logs in, that the configuration named before and that is gone, is no mistake of the
+    change. `config`: the option that named the file. Raises ConfigurationError with a line for each mistake.
     """
-    settings = load_settings(path, written=content)
+    before = Table(content=read_document(path)[0])
+    named = [one.path for one in find_account_files(before, find_folder(before, path))]
+    settings = load_settings(path, written=content, lenience=Lenience(named))
     require_own_hand(config, settings)
     if settings.folder.is_dir():
         try:

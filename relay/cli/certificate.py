@@ -8,7 +8,7 @@ import click
 
 from relay.cli import Group
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option, enter, fail, json_option, load
+from relay.cli.configuration import config_option, enter, fail, json_option, require_own_hand
 from relay.cli.output import print_json, say
 from relay.places import name_page
 
@@ -113,11 +113,20 @@ def show(config: str | None, *, as_json: bool, pem: bool) -> None:
 
 
 def _open(config: str | None) -> "tuple[Settings, Store]":
-    """Load the configuration, and become the owner of the storage folder, whose service makes them anew."""
+    """Read the configuration, and become the owner of the storage folder, whose service makes them anew.
+
+    What it names may be missing: it may be the certificate that is to be made.
+    """
     from relay.admin.entering import import_to_certify
     from relay.certificates.store import Store
+    from relay.settings import find_configuration
+    from relay.settings.document import read_document
+    from relay.settings.load import read_places
 
-    settings = load(config)
+    path = find_configuration(config)
+    read_document(path)  # names what is wrong with a file that is none
+    settings = read_places(path.read_bytes(), path)
+    require_own_hand(config, settings)
     if not settings.folder.is_dir():
         fail(f"{settings.folder}: there is no such folder yet: it is made with the package, or by its owner")
     import_to_certify()

@@ -38,7 +38,7 @@ def command(config: str | None, *, as_json: bool) -> None:
     from relay.admin.unusable import find_backup_trouble, find_unusable
     from relay.model.errors import StorageError
 
-    settings = load(config, secrets=True)
+    settings = load(config, secrets=True, strict=True)
     if settings.folder.is_dir():
         try:
             mistakes, warnings = find_unusable(settings)

@@ -203,10 +203,7 @@ def _tell_what_is_left(plan: Plan) -> None:
         say(f"put these in again, in {plan.path}: they are not in the backup:")
         for place in plan.manifest.blanked:
             say(f"  {place}")
-    if plan.content is not None and (gone := _find_gone(plan, plan.content)):
-        say(f"make these again, which {plan.path} names: they are not in the backup:")
-        for name in gone:
-            say(f"  {name}")
+    _tell_what_is_gone(plan, plan.content or b"")
     if lost := _find_lost_logins(plan.settings):
         say("sign in again for these accounts, once the service runs: their logins are not in the backup:")
         for name in lost:
@@ -216,20 +213,31 @@ def _tell_what_is_left(plan: Plan) -> None:
     say('test it with "relay check", then start the service ("systemctl start relay")')
 
 
-def _find_gone(plan: Plan, content: bytes) -> list[str]:
-    """Give the files that a configuration names and that are not there."""
+def _tell_what_is_gone(plan: Plan, content: bytes) -> None:
+    """Tell which files that a configuration names are not there, with the commands that make them anew."""
+    from relay.places import CERTIFICATE
+    from relay.settings.account_files import find_account_files, is_gone
+    from relay.settings.document import Table, read_document
     from relay.storage.named_files import find_names
 
-    def is_gone(name: str) -> bool:
-        try:
-            (plan.settings.folder / name).stat()
-        except FileNotFoundError:
-            return True
-        except (OSError, ValueError):  # nobody says that it is gone
-            return False
-        return False
-
-    return sorted(filter(is_gone, find_names(content)))
+    folder = plan.settings.folder
+    names = {folder / name: name for name in find_names(content) if is_gone(folder / name)}
+    if not names:
+        return
+    files = find_account_files(Table(content=read_document(plan.path, content)[0]), folder)
+    commands = {one.path: one.command for one in files if one.command and one.path in names}
+    is_ours = names.pop(folder / CERTIFICATE, None) is not None
+    if commands:
+        say("give these accounts their secrets again, which are not in the backup; the others work before that, too:")
+        for command in dict.fromkeys(commands.values()):
+            say(f"  {command}")
+    if is_ours:
+        say("make this machine's certificate anew, which is not in the backup; the service does not start without it:")
+        say("  relay certificate make")
+    if others := sorted(name for path, name in names.items() if path not in commands):
+        say(f"make these again, which {plan.path} names: they are not in the backup:")
+        for name in others:
+            say(f"  {name}")
 
 
 def _find_lost_logins(settings: "Settings") -> list[str]:

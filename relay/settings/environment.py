@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from relay.settings.account_files import STRICT, Lenience, find_command
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
 from relay.settings.document import SERVER_TABLES, Table
@@ -28,8 +29,13 @@ def find_folder(root: Table, file: Path) -> Path:
     return file.absolute().parent / (root.table("storage").text("folder") or "")
 
 
-def check_environment(root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool) -> Iterator[Finding]:
-    """Find what is missing, or can be read by others. `secrets`: check the sources of passwords as well."""
+def check_environment(
+    root: Table, file: Path, environment: Mapping[str, str], *, secrets: bool, lenience: Lenience = STRICT
+) -> Iterator[Finding]:
+    """Find what is missing, or can be read by others. `secrets`: check the sources of passwords as well.
+
+    `lenience`: which files of accounts may be missing; that is a warning then.
+    """
     folder = find_folder(root, file)
     yield from check_folders(root, folder)
     yield from check_sharing(root, folder)
@@ -39,10 +45,10 @@ def check_environment(root: Table, file: Path, environment: Mapping[str, str], *
         for server in map(account.table, SERVER_TABLES):
             yield from _check_authorities(server, folder)
             if secrets:
-                yield from _check_file(server, "password_file", folder, private=True)
+                yield from _check_account_file(account, server, "password_file", folder, lenience)
                 yield from _check_environment(server, "password", environment)
         if secrets:
-            yield from _check_oauth(account.table("oauth"), folder, environment)
+            yield from _check_oauth(account, folder, environment, lenience)
     yield from check_backup(root, folder, look=secrets)
     yield from _check_eyes(root, file)
 
@@ -94,6 +100,17 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     elif private and isinstance(mode := find_mode(file), int) and mode & stat.S_IROTH:
         reason = f"everybody on this machine can read it: {shut_to_others(file, folder)}"
         yield warn(place, reason)
+
+
+def _check_account_file(account: Table, table: Table, key: str, folder: Path, lenience: Lenience) -> Iterator[Finding]:
+    """Check a file by which an account logs in; one that may be gone is a warning, with what makes it anew."""
+    name = table.text(key)
+    if not name or not lenience.covers(folder / name):
+        yield from _check_file(table, key, folder, private=key != "certificate")
+        return
+    command = find_command(account.content, key)
+    reason = f"there is no such file ({folder / name}): this account alone can't log in until it is there"
+    yield warn((*table.place, key), f"{reason}: {command}" if command else f"{reason}: put it there")
 
 
 def _advise(file: Path, key: str) -> str:
@@ -154,18 +171,21 @@ def _why_unusable(file: Path) -> str | None:
     return None if os.access(file, os.R_OK) else "can't be read: Permission denied"
 
 
-def _check_oauth(table: Table, folder: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _check_oauth(account: Table, folder: Path, environment: Mapping[str, str], lenience: Lenience) -> Iterator[Finding]:
     """Find what is missing of the files and variables that an account proves itself by to get its tokens."""
-    yield from _check_file(table, "client_secret_file", folder, private=True)
+    table = account.table("oauth")
+    yield from _check_account_file(account, table, "client_secret_file", folder, lenience)
     yield from _check_environment(table, "client_secret", environment)
     findings = [
-        *_check_file(table, "certificate", folder),
-        *_check_file(table, "private_key", folder, private=True),
+        finding
+        for key in ("certificate", "private_key")
+        for finding in _check_account_file(account, table, key, folder, lenience)
     ]
     yield from findings
-    certificate, key = table.text("certificate"), table.text("private_key")
-    if certificate and key and all(finding.warning for finding in findings):
-        yield from _check_pair(table.place, folder / certificate, folder / key)
+    files = [folder / name for key in ("certificate", "private_key") if (name := table.text(key))]
+    whole = len(files) == 2 and not any(map(lenience.covers, files))
+    if whole and all(finding.warning for finding in findings):
+        yield from _check_pair(table.place, *files)
 
 
 def _check_environment(server: Table, secret: str, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from relay import places
+from relay.settings.account_files import STRICT, Lenience, find_account_files
 from relay.settings.blanking import drop_blanks
 from relay.settings.document import Table, read_document
 from relay.settings.errors import ConfigurationError, write_findings, write_line
@@ -24,11 +25,14 @@ def find_configuration(option: str | None) -> Path:
     raise ConfigurationError([write_line(here.name, looked)])
 
 
-def load_settings(path: Path, *, secrets: bool = True, written: bytes | None = None) -> Settings:
+def load_settings(
+    path: Path, *, secrets: bool = True, written: bytes | None = None, lenience: Lenience = STRICT
+) -> Settings:
     """Load a configuration. Raises ConfigurationError with a line for each error.
 
     Without `secrets`, password files and variables need not be there: for commands that log in nowhere. `written`:
-    what is to stand in the file, in place of what does, so that it can be checked before.
+    what is to stand in the file, in place of what does, so that it can be checked before. `lenience`: which of the
+    files by which accounts log in may be missing, with a warning.
     """
     document, digest = read_document(path, written)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
@@ -45,7 +49,7 @@ def load_settings(path: Path, *, secrets: bool = True, written: bytes | None = N
     findings = [
         *check_document(root),
         *check_presets(root),
-        *check_environment(root, path, os.environ, secrets=secrets),
+        *check_environment(root, path, os.environ, secrets=secrets, lenience=lenience),
     ]
     errors = [finding for finding in findings if not finding.warning]
     if isinstance(validated, list):
@@ -54,9 +58,11 @@ def load_settings(path: Path, *, secrets: bool = True, written: bytes | None = N
         errors = [*(one for one in validated if one not in missing), *errors]
     if errors or isinstance(validated, list):
         raise ConfigurationError(write_findings(path.name, document, errors))
-    settings = build_settings(validated, path=path, folder=find_folder(root, path))
+    folder = find_folder(root, path)
+    settings = build_settings(validated, path=path, folder=folder)
+    proofs = frozenset(one.path for one in find_account_files(root, folder))
     warnings = write_findings(path.name, document, [*findings, *find_warnings(settings)])
-    return replace(settings, digest=digest, warnings=warnings)
+    return replace(settings, digest=digest, warnings=warnings, proofs=proofs)
 
 
 def read_places(content: bytes, path: Path) -> Settings:

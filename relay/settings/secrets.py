@@ -38,7 +38,7 @@ def read_secret(secret: Secret) -> str:
     if isinstance(password, str):
         return password
     # Raised here, not where it was caught: so that no exception with the content is chained to it.
-    raise CredentialError(f"{source}: {password.reason}")
+    raise CredentialError(f"{source}: {password.reason}", permanent=password.permanent)
 
 
 def check_password_file(file: Path) -> str | None:
@@ -58,6 +58,8 @@ class _Failure(NamedTuple):
     reason: str
     advice: str = ""
     """What to do if it is a password file."""
+    permanent: bool = False
+    """Whether only a person can help."""
 
 
 def _read_file(name: str) -> bytes | _Failure:
@@ -65,7 +67,7 @@ def _read_file(name: str) -> bytes | _Failure:
         with Path(name).open("rb") as stream:
             return stream.readline(_MOST)
     except OSError as error:
-        return _Failure(f"can't be read: {error.strerror}")
+        return _Failure(f"can't be read: {error.strerror}", permanent=isinstance(error, FileNotFoundError))
 
 
 def _run(command: tuple[str, ...]) -> bytes | _Failure:

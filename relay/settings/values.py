@@ -142,5 +142,7 @@ class Settings:
     """None: there are no nightly backups."""
     digest: str = ""
     """A hash of the file as it was read."""
+    proofs: frozenset[Path] = frozenset()
+    """The files by which accounts log in."""
     warnings: tuple[str, ...] = ()
     """A line for each setting that is valid, but probably not what was meant."""

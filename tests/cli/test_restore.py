@@ -73,8 +73,8 @@ class Machine:
     def hand_in(self, *subjects: str) -> list[str]:
         return asyncio.run(hand_in(self.config, list(subjects)))
 
-    def run(self, *arguments: str) -> Said:
-        result = CliRunner().invoke(main, [*arguments, "-c", str(self.config)])
+    def run(self, *arguments: str, stdin: str = "") -> Said:
+        result = CliRunner().invoke(main, [*arguments, "-c", str(self.config)], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)
@@ -180,7 +180,8 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     assert said.status == 0
     assert (
         f"put these in again, in {new.config}: they are not in the backup:\n  account[other].smtp.password\n"
-        f"make these again, which {new.config} names: they are not in the backup:\n  secrets/old\n" in said.out
+        "give these accounts their secrets again, which are not in the backup; the others work before that, too:\n"
+        "  relay account edit old --password\n" in said.out
     )
     checked = new.run("check")
     assert checked.status == 2
@@ -193,6 +194,38 @@ def test_without_secrets_it_says_which_must_be_put_in_again(old: Machine, tmp_pa
     assert new.run("restore", "--yes").status == 0  # and without an argument, from [backup] folder
     state = last_backup(open_engine(f"sqlite:///{new.folder}/relay.db", create=False))
     assert (state.folder, state.at, state.begun) == (backup, read_manifest(backup).at, None)
+
+
+def test_after_a_restore_without_secrets_each_command_that_it_names_helps_by_itself(tmp_path: Path) -> None:
+    old = Machine(tmp_path / "old", port=9).furnish(tmp_path / "backup")
+    text = old.config.read_text().replace('password = "hunter2"', 'password_file = "secrets/other"')
+    assert text != old.config.read_text()
+    old.config.write_text(text)
+    (old.folder / "secrets" / "other").write_text("hunter2\n")
+    (old.folder / "secrets" / "other").chmod(0o600)
+    assert old.run("certificate", "make").status == 0
+    own = old.folder / "certificates" / "relay.pem"
+    with_tls = f'[[listener]]\ntls = "starttls"\ncertificate = "{own}"\nprivate_key = "{own}"\n'
+    first, rest = old.config.read_text().split("[[listener]]\n", 1)
+    old.config.write_text(f"{first}{with_tls}{rest}".replace(f"{old.folder}/", ""))
+    assert old.run("check").status == 0
+    backup = back_up(old)
+    shutil.rmtree(old.folder)
+    new = Machine(tmp_path / "new")
+    said = new.run("restore", "--yes", str(backup))
+    assert said.status == 0
+    assert "  relay account edit old --password\n  relay account edit other --password\n" in said.out
+    assert "\n  relay certificate make\n" in said.out
+    assert "make these again" not in said.out
+    assert new.run("certificate", "make").status == 0
+    with RelayProcess(new.config):  # the service starts
+        changed = new.run("account", "edit", "other", "--password", stdin="again2\n")
+        assert (changed.status, changed.err) == (0, "")
+        assert "The service has read the configuration anew.\n" in changed.out
+    assert new.run("check").status == 2
+    with_one = new.run("account", "edit", "old", "--password", stdin="again3\n")
+    assert (with_one.status, with_one.err) == (0, "")
+    assert new.run("check").status == 0
 
 
 def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> None:

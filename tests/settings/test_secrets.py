@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.model.errors import RelayError
+from relay.model.errors import CredentialError, RelayError
 from relay.model.secret import Secret
 from relay.settings import secrets
 from relay.settings.secrets import read_secret
@@ -51,6 +51,14 @@ def test_why_there_is_none_is_told_and_nothing_of_its_content(secret: Secret, re
     assert "hunter2" not in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__context__ is None
+
+
+def test_a_file_that_is_gone_comes_back_by_a_person_alone(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError) as gone:
+        read_secret(Secret(file=str(tmp_path / "gone")))
+    with pytest.raises(CredentialError) as other:
+        read_secret(Secret(file=str(tmp_path)))
+    assert (gone.value.permanent, other.value.permanent) == (True, False)
 
 
 def test_a_command_that_does_not_end_is_ended_with_its_children(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What we say ourselves where an account has no token to log in with, and the issuer's answer within it.
+"""What we say ourselves where an account has nothing to log in with, and the issuer's answer within it.
 
 The keeper of tokens (`relay/accounts/keeping.py`) says so in one short English line, as what fails on the way to a
 server is: it is recognised again in what is stored, and told in both languages.
@@ -15,6 +15,27 @@ NO_TOKEN: Final = "no token"  # noqa: S105 - the words of a message
 SIGN_IN: Final = "relay account authorize"
 """What it holds where somebody must sign in."""
 _OF_ISSUER: Final = re.compile(rf"{NO_TOKEN}: \S+ refuses: ([a-z0-9_.-]+)|{SIGN_IN} [^(]*\(([a-z0-9_.-]+)")
+_OF_FILE: Final = re.compile(r"\b(password|client_secret)_file [^\n]*: can't be read: No such file or directory")
+_GONE: Final = {
+    key: Row(
+        name=f"{key}_gone",
+        about=About.LOGIN,
+        stages=frozenset({Stage.LOGIN}),
+        english=say(
+            f"The file that holds the account's {english} is not there, as after a restore without secrets.",
+            f'Give it anew: "relay account edit {{account}} {option}".',
+        ),
+        german=say(
+            f"Die Datei mit dem {german} des Kontos ist nicht da, etwa nach einer Wiederherstellung ohne Geheimnisse.",
+            f"Geben Sie es neu ein: „relay account edit {{account}} {option}“.",
+        ),
+    )
+    for key, english, german, option in (
+        ("password", "password", "Passwort", "--password"),
+        ("client_secret", "client secret", "Clientgeheimnis", "--client-secret"),
+    )
+}
+"""What is said where a file that holds a secret is gone (`relay/settings/secrets.py`)."""
 _SIGN_IN: Final = Row(
     name="sign_in",
     about=About.LOGIN,
@@ -38,6 +59,8 @@ def sign_in_command(account: str) -> str:
 
 def says_of_token(text: str) -> Row | None:
     """Find the row of what the keeper of tokens says; None where it is not of tokens."""
+    if (gone := _OF_FILE.search(text)) is not None:
+        return _GONE[gone[1]]
     if NO_TOKEN not in text and SIGN_IN not in text:
         return None
     if (found := _OF_ISSUER.search(text)) is not None:
