@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
-from relay.accounts.examining import examine_login
+from relay.accounts.examining import NO_TOKEN, examine_login
 from relay.admin.authorizing import keep_credentials, keep_tokens
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
@@ -79,7 +79,7 @@ def _steps(
     good, name = True, account.name
     if (oauth := account.oauth) is not None:
         yield Note(text=f'Signing in: {oauth.provider}, flow = "{oauth.flow}", account[{name}].oauth')
-        for step in _follow(_sign_in(room, account, oauth)):
+        for step in _examine_sign_in(room, account, oauth, refusals):
             good = good and step.good
             yield "oauth", step
             if step.login_refused:  # without a token there is no login
@@ -179,7 +179,25 @@ def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) 
         yield step
 
 
-def _skip(account: Account, other: str) -> Step:
+def _examine_sign_in(room: Room, account: Account, oauth: OAuth, refusals: _Refusals) -> Iterator[Step]:
+    credentials = keep_credentials(room, account)
+    logins = [
+        (credential, provider_of(account, server))
+        for _, server in _servers(account)
+        if server.oauth is not None and (credential := credentials.of(server)) is not None
+    ]
+    if (other := next(filter(None, (refusals.before(*one) for one in logins)), None)) is not None:
+        yield _skip(account, other, step=NO_TOKEN)
+        return
+    for step in _follow(_sign_in(room, account, oauth)):
+        # That somebody must sign in is about this person alone; a refused app is that of others as well.
+        if step.login_refused and step.name == NO_TOKEN:
+            for one in logins:
+                refusals.note(*one, account.name)
+        yield step
+
+
+def _skip(account: Account, other: str, step: str = "log in") -> Step:
     if other == account.name:
         text = "not tried: this provider has just refused the same login"
         advice = "Mend it first: some providers lock a mailbox after a few refused logins."
@@ -187,7 +205,7 @@ def _skip(account: Account, other: str) -> Step:
         text = f"not tried: this provider has refused the login of {other}"
         again = f"relay account test {shlex.quote(account.name)}"
         advice = f"Mend {other} first, since a provider may lock out who tries on. Then: {again}"
-    return Step(name="log in", good=False, text=text, advice=advice)
+    return Step(name=step, good=False, text=text, advice=advice, login_refused=True)
 
 
 def _probe(room: Room, account: Account, server: Server, credential: Credential | None) -> Probe:

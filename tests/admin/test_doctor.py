@@ -14,7 +14,8 @@ from relay.model.address import Address
 from tests.cli.conftest import Run, serve_mailbox
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import Loop
-from tests.peers.relay_process import ANNA, Table, write_config
+from tests.peers.oauth_server import OAuthServer
+from tests.peers.relay_process import ANNA, Table, make_account, write_config
 
 
 @pytest.fixture
@@ -99,6 +100,28 @@ def test_all_accounts_stop_at_the_first_refusal_of_a_provider(run: Run, config: 
     assert logins["three$"]["advice"].endswith("relay account test 'three$'")
     assert logins["else"]["good"]
     assert "1 account works; not one, two, three" in said.err
+
+
+def test_a_refused_app_is_tried_once_for_all_its_accounts(run: Run, config: Path) -> None:
+    with OAuthServer(secret="another", refusal={"error": "invalid_client"}) as server:
+        names = ("one", "two", "three")
+        accounts = [make_account(name, 9, oauth=server.settings("app")) for name in names]
+        write_config(config.parent, accounts=accounts, users=[ANNA])
+        said = run("account", "test", "--all", "--json")
+        assert len(server.asked) == 1
+    assert said.status == 1
+    assert [(one["account"], one["step"]) for one in said.json] == [(name, "get a token") for name in names]
+    assert "Mend one first" in said.json[-1]["advice"]
+
+
+def test_who_has_not_signed_in_keeps_no_other_account_from_it(run: Run, config: Path) -> None:
+    with OAuthServer(secret="the-clients-secret") as server:
+        accounts = [make_account("one", 9, oauth=server.settings("device"))]
+        accounts += [make_account("two", 9, oauth=server.settings("app"))]
+        write_config(config.parent, accounts=accounts, users=[ANNA])
+        said = run("account", "test", "--all", "--json")
+        assert len(server.asked) == 1
+    assert [one["good"] for one in said.json if one["step"] in ("signed in", "get a token")] == [False, True]
 
 
 def test_a_login_that_sending_was_refused_is_not_tried_for_collecting(
