@@ -84,6 +84,8 @@ def _steps(
             yield "oauth", step
             if step.login_refused:  # without a token there is no login
                 return
+    if means := _tell_password(account):
+        yield Note(text=means)
     for kind, server in _servers(account):
         place = f'{server.host} port {server.port}, security = "{server.security}"'
         yield Note(text=f"{_WHAT[kind]}: {place}, account[{name}].{kind}")
@@ -94,6 +96,14 @@ def _steps(
         yield Note(text=f"Round trip: a mail to {account.address}, sent and fetched back, account[{name}]")
         for step in _follow(_trip(room, account)):
             yield "round trip", step
+
+
+def _tell_password(account: Account) -> str:
+    """Say which password is meant, where its provider is known; empty where it is not, or none is needed."""
+    for _, server in _servers(account):
+        if server.oauth is None and server.username is not None and (preset := preset_of(account, server)) is not None:
+            return f"Password: {preset.title} means {preset.password.en.rstrip('.')}"
+    return ""
 
 
 def _choose(room: Room, request: TryAccount) -> list[Account]:

@@ -16,10 +16,12 @@ from relay.model.credential import Credential
 from relay.model.errors import CredentialError
 from relay.model.maildrop import Listed
 from relay.model.reply import Reply
+from relay.presets.preset import preset_of
 from relay.rules.answers.reading import explain
 from relay.rules.answers.row import Stage
 from relay.rules.replies import read_text
 from relay.rules.trial_mail import compose_test, is_test, tell_changes
+from relay.settings.quantities import parse_duration
 from relay.upstream.course import Course, Step, Tell
 from relay.upstream.pop3 import Pop3Error, Pop3Session, open_pop3
 from relay.upstream.reaching import PATIENCE
@@ -27,8 +29,10 @@ from relay.upstream.secrecy import Veil
 from relay.upstream.smarthost import ConnectError, connect
 from relay.upstream.transaction import MailTransaction, OutgoingMail, Timeouts
 
-WAITS: Final = (5.0, 15.0, 40.0, 60.0)
+WAITS: Final = (20.0, 100.0)
 """Seconds before each look into the mailbox. Each is a login, which some providers allow only from time to time."""
+_USUAL: Final = 300_000
+"""Milliseconds. Who is asked less often than so may take a login that comes sooner for a wrong one, as WEB.DE does."""
 _NEWEST: Final = 20
 """Messages that are looked at, the last ones of the list."""
 _LARGEST: Final = 100_000
@@ -59,6 +63,14 @@ async def go_round(way: Way, token: str, *, tell: Tell, sleep: Sleep = asyncio.s
     header, body = compose_test(token, address=address, hostname=way.hostname, at=at)
     if not await _send(course, way, header, body):
         return course.steps
+    if (rest := _rest(way)) > _USUAL:
+        minutes = f"{rest / 60_000:g} min"
+        text = f"not looked: by POP3 the mailbox is to be asked every {minutes} at most, and it was asked just now"
+        advice = (
+            f"Where the service runs, look in {minutes} whether {token} came into the inbox of"
+            f" {way.account.owner}; else look for it on the provider's web page, and delete it there."
+        )
+        return course.end("fetch it back", text=text, advice=advice, warns=True)
     for n, seconds in enumerate(WAITS, 1):
         await sleep(seconds)
         try:
@@ -75,6 +87,14 @@ async def go_round(way: Way, token: str, *, tell: Tell, sleep: Sleep = asyncio.s
         f" it: look into the inbox of {way.account.owner}. Else mail to {way.account.address} goes to another mailbox."
     )
     return course.end("fetch it back", good=False, text=text, advice=advice)
+
+
+def _rest(way: Way) -> int:
+    """Return how many milliseconds must pass between two logins: what the provider wants, or the account is set to."""
+    preset = preset_of(way.account, way.pop3)
+    endpoint = None if preset is None else preset.servers.get("pop3")
+    wanted = None if endpoint is None else endpoint.settings.get("interval")
+    return max(way.pop3.interval, 0 if wanted is None else parse_duration(wanted))
 
 
 async def _send(course: Course, way: Way, header: bytes, body: bytes) -> bool:

@@ -74,6 +74,16 @@ def test_each_step_is_told_before_the_next_one_begins(config: Path, mailbox: Mai
     assert mailbox.sessions == 1
 
 
+def test_which_password_is_meant_is_said_also_where_it_is_taken(config: Path, mailbox: Mailbox) -> None:
+    account = collected(mailbox, "sales")[0] | {"preset": "gmx"}
+    write_config(config.parent, accounts=[account], users=[ANNA])
+    told = list(examine(open_room(str(config)), TryAccount(account="sales")))
+    assert isinstance(told[0], Note)
+    assert told[0].text.startswith("Password: GMX means the password of your GMX account")
+    assert isinstance(told[-1], Note)
+    assert told[-1].text == "sales works"
+
+
 def test_who_listens_no_more_ends_the_test(config: Path, mailbox: Mailbox) -> None:
     write_config(config.parent, accounts=collected(mailbox, "sales"), users=[ANNA])
     told = examine(open_room(str(config)), TryAccount(account="sales"))

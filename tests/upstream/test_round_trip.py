@@ -64,7 +64,7 @@ async def go(
     return await go_round(way, TOKEN, tell=lambda _: None, sleep=sleep), waited
 
 
-@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("at", [1, 2])
 async def test_the_mail_comes_back_as_it_was_and_is_deleted_alone(at: int) -> None:
     async with provider(f"{BODY}S: 250 2.0.0 queued\n{BYE}") as (way, server, mailbox):
         steps, waited = await go(way, server, mailbox, at=at)
@@ -105,6 +105,23 @@ async def test_a_mail_that_never_comes_is_told_and_others_stay() -> None:
     assert "inbox of anna" in steps[-1].advice
     assert tuple(waited) == WAITS
     assert mailbox.mails == OTHERS
+
+
+async def test_a_provider_that_wants_to_be_asked_seldom_is_not_asked_again() -> None:
+    async with provider(f"{BODY}S: 250 ok\n{BYE}", interval=900_000) as (way, server, mailbox):
+        steps, waited = await go(way, server, mailbox)
+    assert (steps[-1].name, steps[-1].good, steps[-1].warns) == ("fetch it back", True, True)
+    assert "every 15 min" in steps[-1].text
+    assert TOKEN in steps[-1].advice
+    assert (mailbox.sessions, waited) == (0, [])
+
+
+async def test_what_a_provider_is_known_to_want_counts_as_well() -> None:
+    async with provider(f"{BODY}S: 250 ok\n{BYE}") as (way, server, mailbox):
+        known = replace(way, account=replace(ACCOUNT, preset="web.de"))
+        steps, waited = await go(known, server, mailbox)
+    assert "every 15 min" in steps[-1].text
+    assert (mailbox.sessions, waited) == (0, [])
 
 
 @pytest.mark.parametrize(
