@@ -23,7 +23,7 @@ from relay.rules.oauth_ends import DAY, FORESEEN, ProofEnd, end_of_login, is_in_
 from relay.rules.oauth_provider import scopes_of
 from relay.upstream.course import Course, Step, Tell
 
-NO_TOKEN: Final = "get a token"
+ASKING: Final = "get a token"
 """The step at which the issuer is asked: where it refuses the app, that is true of all accounts of the app."""
 _NEW_CERTIFICATE: Final = (
     "Make a new one before, upload it on the provider's page of the app, and put it and its key in the place of the old"
@@ -51,10 +51,10 @@ async def examine_login(
         tokens = await keeper.renew(oauth)
     except CredentialError as error:
         advice = _advise(oauth, str(error)) or ("" if error.permanent else _LATER)
-        name = "signed in" if isinstance(error, SignInNeededError) else NO_TOKEN
+        name = "signed in" if isinstance(error, SignInNeededError) else ASKING
         return course.end(name, good=False, text=str(error), advice=advice, login_refused=error.permanent)
     host = Issuer(oauth, now=now).host
-    course.end(NO_TOKEN, text=f"{host} gave one for {_show_life(tokens.life)}")
+    course.end(ASKING, text=f"{host} gave one for {_show_life(tokens.life)}")
     _compare(course, oauth, tokens)
     _tell_end(course, oauth, await keeper.find(oauth), now())
     for at, is_certificate in proofs_end:

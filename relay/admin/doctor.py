@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
-from relay.accounts.examining import NO_TOKEN, examine_login
+from relay.accounts.examining import ASKING, examine_login
 from relay.admin.authorizing import keep_credentials, keep_tokens
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
@@ -197,11 +197,11 @@ def _examine_sign_in(room: Room, account: Account, oauth: OAuth, refusals: _Refu
         if server.oauth is not None and (credential := credentials.of(server)) is not None
     ]
     if (other := next(filter(None, (refusals.before(*one) for one in logins)), None)) is not None:
-        yield _skip(account, other, step=NO_TOKEN)
+        yield _skip(account, other, step=ASKING)
         return
     for step in _follow(_sign_in(room, account, oauth)):
         # That somebody must sign in is about this person alone; a refused app is that of others as well.
-        if step.login_refused and step.name == NO_TOKEN:
+        if step.login_refused and step.name == ASKING:
             for one in logins:
                 refusals.note(*one, account.name)
         yield step
