@@ -75,7 +75,7 @@ def test_each_step_is_told_before_the_next_one_begins(config: Path, mailbox: Mai
 
 
 def test_which_password_is_meant_is_said_also_where_it_is_taken(config: Path, mailbox: Mailbox) -> None:
-    account = collected(mailbox, "sales")[0] | {"preset": "gmx"}
+    account = {**collected(mailbox, "sales")[0], "preset": "gmx"}
     write_config(config.parent, accounts=[account], users=[ANNA])
     told = list(examine(open_room(str(config)), TryAccount(account="sales")))
     assert isinstance(told[0], Note)
