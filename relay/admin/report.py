@@ -8,6 +8,7 @@ here goes, whoever repeats it.
 import email.parser  # noqa: F401 - importlib.metadata imports it late, when it may be out of reach
 import importlib.metadata
 import json
+import os
 import platform
 import secrets
 import sqlite3
@@ -46,6 +47,8 @@ _DROPPED: Final = ("subject", "exception")
 _LIKE_A_SECRET: Final = ("passw", "pwd", "secret", "token", "credential")
 _HARMLESS: Final = ("_file", "_env", "_expires")
 """Ends of keys that only say where a secret is, or until when."""
+_LONGEST_SECRET: Final = 64 * 1024
+"""Octets of a file that are read."""
 _LIBRARIES: Final = ("aiosmtpd", "aiosmtplib", "sqlalchemy", "structlog", "pydantic", "click", "uvloop", "cryptography")
 
 
@@ -82,7 +85,7 @@ def gather(
     """
     document = _parse(written)
     database_says, subjects = _read_subjects(settings)
-    redactor = Redactor(secrets.token_bytes(16), private=[*_find_secrets(document), *subjects])
+    redactor = Redactor(secrets.token_bytes(16), private=[*_find_secrets(document, settings.path.parent), *subjects])
     events, log_says = _read_events(settings.log.file, journal)
     return redactor.clean(
         {
@@ -150,21 +153,37 @@ def _seems_secret(key: str) -> bool:
     return is_secret(key) or (like and not key.endswith(_HARMLESS))
 
 
-def _find_secrets(value: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 - a TOML value
+def _find_secrets(value: Any, folder: Path, key: str = "") -> Iterator[str]:  # noqa: ANN401 - a TOML value
     """Yield the texts that are secrets, or those of a URL, to be looked for where they should not be.
 
-    Of a command none is.
+    What a file or a variable holds is one where it can be read; relative files are beside the configuration, in
+    `folder`. Of a command none is, and it is not run.
     """
     if isinstance(value, Mapping):
         for name, one in value.items():
-            yield from _find_secrets(one, name)
+            yield from _find_secrets(one, folder, name)
     elif isinstance(value, list):
         for one in value:
-            yield from _find_secrets(one, "" if isinstance(one, str) else key)
+            yield from _find_secrets(one, folder, "" if isinstance(one, str) else key)
     elif isinstance(value, str):
         yield from find_url_secrets(value)
         if _seems_secret(key):
             yield value
+        elif is_secret(key.removesuffix("_file").removesuffix("_env")):
+            yield from _look_up(value, folder, key)
+
+
+def _look_up(name: str, folder: Path, key: str) -> Iterator[str]:
+    """Yield the secret of a file or a variable: the first line, as the service takes it."""
+    try:
+        if key.endswith("_env"):
+            content = os.environ.get(name, "")
+        else:
+            with open(open_plain(folder / name, links=True), "rb") as stream:  # noqa: PTH123 - it is open
+                content = stream.read(_LONGEST_SECRET).decode("utf-8", "surrogateescape")
+    except (OSError, ValueError):  # the service can't read it either, or it is root's alone
+        return
+    yield from filter(None, map(str.strip, content.splitlines()[:1]))
 
 
 def _read_subjects(settings: Settings) -> tuple[str, list[str]]:

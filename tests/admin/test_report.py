@@ -68,6 +68,24 @@ def test_a_key_that_is_mistyped_is_no_reason_to_tell_a_password(config: Path) ->
     assert isinstance(gather(settings, b"\xff", now=0)["configuration"], str)
 
 
+def test_a_secret_in_a_file_or_a_variable_is_hidden_too(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(config)
+    (config.parent / "of-the-file").write_text("in-a-file\nnext\n")
+    (config.parent / "of-the-app").write_text("of-an-app")
+    os.mkfifo(config.parent / "pipe")
+    monkeypatch.setenv("OF_THE_ENVIRONMENT", "in-a-variable")
+    keys = (
+        'password_file = "of-the-file"\nclient_secret_file = "%s"\npassword_env = "OF_THE_ENVIRONMENT"\n'
+        'token_env = "NOT_SET"\nwebhook_file = "none"\nsecret_file = "pipe"\nheartbeat_url_file = "a\\u0000b"\n'
+    )
+    written = f"{config.read_text()}\n[x]\n{keys % (config.parent / 'of-the-app')}"
+    words = ("in-a-file", "of-an-app", "in-a-variable")
+    journal = json.dumps({"event": "x", "error": f"said: {' '.join(words)}"}).encode()
+    found = gather(settings, written.encode(), now=0, journal=journal)
+    assert found["events"][0]["error"] == "said: *** *** ***"
+    assert found["configuration"]["x"]["password_file"] == "of-the-file"
+
+
 @pytest.mark.parametrize(
     "url",
     [
