@@ -121,12 +121,14 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
 @click.option("--unset", "unset", multiple=True, metavar="KEY", help="Remove a key, such as display_name or pop3.")
 @click.option("--password", is_flag=True, help="Ask for another password.")
 @click.option("--pop3-password", is_flag=True, help="Ask for another password of the mailbox alone.")
+@click.option("--client-secret", is_flag=True, help="Ask for another secret of the client (with --secret-expires).")
 @_file_option
 @_inside_option
 def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Change keys of the account NAME in relay.toml; what else stands there stays as it is.
 
-    A new password takes the place of the old one in its file; with --oauth the account logs in without one.
+    A new password takes the place of the old one in its file, and so does a new client secret; with --oauth the account
+    logs in without a password.
     """
     from relay.editing.tables import change_table, read_table
 
@@ -136,7 +138,7 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
     if ("name",) in changes:
         raise click.UsageError("by its name an account's mail is known: add another account, then remove this one")
     planned = _plan_edit(name, table, changes, options)
-    changes, wants = planned.changes, any(options[key] for key in _WANTS)
+    changes, wants = planned.changes, any(options[key] for key in (*_WANTS, "client_secret"))
     if not changes and not wants:
         raise click.UsageError("say what is to change; `relay account edit --help` shows how")
     with other_passwords(path, name, planned.table, options, planned.oauth) as (logins, later, said):
@@ -151,6 +153,10 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
     if settings is not None:
         _warn(settings, name)
         reload(settings)
+    if ("oauth", "secret_expires") in changes and not options["client_secret"] and "oauth" in table:
+        say(
+            f"The secret itself stays as it is; for another one: relay account edit {shlex.quote(name)} --client-secret"
+        )
     if planned.oauth:
         for file in sorted({*password_files(table)}):
             say(f"Its old password is still in {file}: remove that where nothing else needs it")
@@ -203,6 +209,7 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
     """Complete the changes of an account by what goes without saying. Raises click.UsageError."""
     changes = account_oauth.complete_oauth(changes, table)
     begins = "oauth" not in table and ("oauth", "provider") in changes
+    account_oauth.require_oauth(name, {} if ("oauth",) in changes else table, options, begins=begins)
     wants = [key for key in _WANTS if options[key]]
     new = {one for one in SERVERS if one not in table and any(path[0] == one and path[1:] for path in changes)}
     new |= {"pop3"} if options["collect"] and "pop3" not in table else set()
@@ -217,6 +224,7 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
     sends_by_it = any(option != "pop3_password" for option in wants)  # which is the mailbox's alone
     if sends_by_it and "username" not in sends and "preset" not in table:
         changes = {("smtp", "username"): table.get("address")} | changes
+    changes = _follow_port(table.get("smtp", {}), changes)
     if "pop3" in new:
         shared = not wants and not begins and "oauth" not in table
         changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)
@@ -242,6 +250,17 @@ def _complete(changes: Changes, servers: Sequence[str], logins: Sequence[str]) -
         full.setdefault(("pop3", "leave_on_server"), KEPT)
     order = [key.path for key in KEYS]
     return {path: full[path] for path in sorted(full, key=lambda path: order.index(path) if path in order else 99)}
+
+
+def _follow_port(smtp: Mapping[str, Any], changes: Changes) -> Changes:
+    """Add the security that goes with another port, where nothing is said of it: TLS at 465, STARTTLS at 587."""
+    path = ("smtp", "security")
+    if path in changes:
+        return changes
+    if changes.get(("smtp", "port")) == 465:
+        return {**changes, path: "tls"}
+    leaves = changes.get(("smtp", "port")) == 587 and smtp.get("security") == "tls"
+    return {**changes, path: "starttls"} if leaves else changes
 
 
 def _nest(changes: Changes, servers: Sequence[str]) -> dict[str, Any]:

@@ -81,6 +81,25 @@ def wants_client_secret(table: Mapping[str, Any]) -> bool:
     return needs_secret(table.get("provider", ""), table.get("flow", "")) and not any(table.get(key) for key in proofs)
 
 
+def require_oauth(name: str, table: Mapping[str, Any], options: Mapping[str, Any], *, begins: bool) -> None:
+    """Raise click.UsageError where an option of `edit` wants what the account does not log in by."""
+    signs_in = begins or "oauth" in table
+    if options["client_secret"] and not signs_in:
+        raise click.UsageError(f"{name} logs in by a password, and has no client secret: leave --client-secret away")
+    if options["client_secret"] and options["key_oauth_client_secret_file"]:
+        raise click.UsageError("give either --client-secret, which asks for it, or --client-secret-file")
+    if (
+        not begins
+        and "oauth" in table
+        and (options["password"] or options["pop3_password"] or options["password_file"])
+    ):
+        account = shlex.quote(name)
+        raise click.UsageError(
+            f"{name} logs in without a password ([account.oauth]): sign in anew by `relay account authorize {account}`;"
+            f" another secret of the client: `relay account edit {account} --client-secret`"
+        )
+
+
 def say_next(name: str, table: Mapping[str, Any]) -> None:
     """Say what is to be done now that the account logs in by a token."""
     account = shlex.quote(name)

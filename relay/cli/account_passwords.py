@@ -58,11 +58,23 @@ class _Asking:
             return _Password("password_file", own, own)
         return self._keep(f"{self.name}.pop3" if place else self.name, secret, "password_file")
 
-    def client_secret(self, oauth: Mapping[str, Any]) -> _Password | None:
-        """Ask for the secret of a client, where it needs one that nothing in `[account.oauth]` gives."""
-        if not wants_client_secret(oauth):
+    def client_secret(self, oauth: Mapping[str, Any], *, again: bool = False, own: str = "") -> _Password | None:
+        """Ask for the secret of a client, where it needs one that nothing in `[account.oauth]` gives.
+
+        `again`: for another one in any case; `own`: a file that has the old one alone.
+        """
+        from relay.editing.place import require_place
+        from relay.editing.secret_files import require_line
+
+        if not again and not wants_client_secret(oauth):
             return None
-        secret = ask_secret(f"Client secret of {self.name}")
+        if own:
+            require_place(_resolve(self.path, own))
+        secret = ask_secret(f"{'New client' if again else 'Client'} secret of {self.name}")
+        if own:
+            require_line(secret)
+            self.files[_resolve(self.path, own)] = secret
+            return _Password("client_secret_file", own, own)
         return self._keep(f"{self.name}.client", secret, "client_secret_file")
 
     def _keep(self, name: str, secret: str, key: str) -> _Password:
@@ -122,6 +134,8 @@ def other_passwords(
 
     `oauth`: how the account logs in from now on, where it did not before.
     """
+    from relay.settings.oauth_checks import SECRET_SOURCES
+
     changes: dict[tuple[str, ...], object] = {}
     alone = options["pop3_password"]
     shared = options["password"] or options["password_file"]
@@ -135,7 +149,10 @@ def other_passwords(
             for server in mine:
                 changes |= {(server, one): None for one in LOGINS if one in table[server] and one != chosen.key}
                 changes[server, chosen.key] = chosen.value
-        if secret := asking.client_secret(oauth):
+        before, again = table.get("oauth", {}), options["client_secret"]
+        own = _own_client_file(path, name, before) if again else ""
+        if secret := asking.client_secret(oauth, again=again, own=own):
+            changes |= {("oauth", one): None for one in SECRET_SOURCES if one in before and one != secret.key}
             changes["oauth", secret.key] = secret.value
             said = f"; the client's secret is in {secret.told}"
         yield changes, asking.replace, said
@@ -157,6 +174,19 @@ def _own_file(path: Path, name: str, table: Mapping[str, Any], servers: Sequence
     }
     is_own = users == {(name, server) for server in servers} and _resolve(path, file).is_file()
     return str(file) if is_own else ""
+
+
+def _own_client_file(path: Path, name: str, oauth: Mapping[str, Any]) -> str:
+    """Return the file that has the client's secret of one account, and of no others; empty: there is none."""
+    from relay.editing.tables import list_tables
+
+    file = oauth.get("client_secret_file")
+    users = [one.get("name") for one in list_tables(read_text(path), "account") if _names_client_file(one, file)]
+    return str(file) if file and users == [name] and _resolve(path, file).is_file() else ""
+
+
+def _names_client_file(account: Mapping[str, Any], file: str | None) -> bool:
+    return bool(account.get("oauth", {}).get("client_secret_file") == file)
 
 
 def _resolve(path: Path, file: str) -> Path:

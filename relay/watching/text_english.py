@@ -181,8 +181,9 @@ ENGLISH = Language(
             title='What account "{subject}" proves itself by at its provider ends in {days}',
             what="Its secret (client_secret) or certificate ends then. After that the account can neither send"
             " nor collect, and its e-mails wait.",
-            action="Make a new secret or certificate on the provider's page of the app, put it in the place of"
-            ' the old one, write the new day as secret_expires into [account.oauth], then "relay reload".',
+            action="Make a new secret or certificate on the provider's page of the app. Give a secret here:"
+            ' "relay account edit {command} --client-secret --secret-expires DAY", with the day of its end. Put a'
+            ' certificate in the place of the old one, then "relay reload".',
             over='What account "{subject}" proves itself by holds for longer again.',
         ),
         Kind.SIGN_IN_OVER: Text(

@@ -191,9 +191,9 @@ GERMAN = Language(
             title="Clientgeheimnis oder Zertifikat des Kontos „{subject}“ läuft in {days} ab",
             what="Dann gilt sein Clientgeheimnis (client_secret) oder Zertifikat für die Anmeldung nicht mehr. Danach"
             " kann das Konto weder senden noch abholen, und seine E-Mails warten.",
-            action="Legen Sie auf der Seite des Anbieters zur App ein neues Clientgeheimnis oder Zertifikat an, setzen"
-            " Sie es an die Stelle des alten, tragen Sie in [account.oauth] den neuen Tag als secret_expires ein, und"
-            " geben Sie „relay reload“ ein.",
+            action="Legen Sie auf der Seite des Anbieters zur App ein neues Clientgeheimnis oder Zertifikat an. Ein"
+            " Clientgeheimnis geben Sie hier ein: „relay account edit {command} --client-secret --secret-expires TAG“,"
+            " mit dem Tag, an dem es endet. Ein Zertifikat setzen Sie an die Stelle des alten; danach „relay reload“.",
             over="Clientgeheimnis oder Zertifikat des Kontos „{subject}“ gilt wieder länger.",
         ),
         Kind.SIGN_IN_OVER: Text(

@@ -263,7 +263,9 @@ def test_an_edit_changes_its_lines_alone(run: Run, tmp_path: Path) -> None:
         f'-display_name = "Example Sales"{note}',
         f'+display_name = "Sales"{note}',
         "-port = 587",
+        '-security = "starttls"                       # "tls" (port 465), "starttls" (587), "none" (25)',
         "+port = 465",
+        '+security = "tls"                       # "tls" (port 465), "starttls" (587), "none" (25)',
     ]
     said = run("account", "edit", "sales", "--smtp-port", "465", config_file=config)
     assert (said.status, said.out) == (0, f"sales is so in {config} already\n")
@@ -282,6 +284,66 @@ def test_an_edit_that_says_nothing_or_renames_is_wrong_usage(run: Run) -> None:
     said = run("account", "edit", "sale", "--set", "excluded=true")
     assert (said.status, said.err) == (1, "there is no account 'sale'; did you mean 'sales'?\n")
     assert "no server that wants this password" in run("account", "edit", "sales", "--pop3-password").err
+
+
+def test_another_client_secret_takes_the_place_of_the_old_one(run: Run, config: Path) -> None:
+    entra = (
+        "--preset",
+        "microsoft365",
+        "--oauth",
+        "microsoft",
+        "--flow",
+        "app",
+        "--client-id",
+        "x",
+        "--tenant",
+        "example.com",
+    )
+    assert run("account", "add", "new", *SMTP[:2], *entra, stdin="old\n").status == 0
+    file = config.parent / "secrets" / "new.client"
+    said = run("account", "edit", "new", "--secret-expires", "2028-01-01", stdin="other\n")
+    assert said.status == 0
+    assert "The secret itself stays as it is; for another one: relay account edit new --client-secret\n" in said.out
+    assert file.read_text() == "old\n"
+    said = run("account", "edit", "new", "--client-secret", "--secret-expires", "2029-01-01", stdin="other\n")
+    assert (said.status, said.err) == (0, "")
+    assert f"the client's secret is in {file}\n" in said.out
+    assert file.read_text() == "other\n"
+    assert str(_account(config, "new")["oauth"]["secret_expires"]) == "2029-01-01"
+    file.unlink()
+    assert run("account", "edit", "new", "--client-secret", stdin="third\n").status == 0
+    assert file.read_text() == "third\n"
+
+
+@pytest.mark.parametrize(
+    ("account", "option", "said"),
+    [
+        ("sales", ("--client-secret",), "sales logs in by a password, and has no client secret"),
+        ("new", ("--password",), "another secret of the client: `relay account edit new --client-secret`"),
+        ("new", ("--client-secret", "--client-secret-file", "f"), "give either --client-secret"),
+    ],
+)
+def test_what_an_account_does_not_log_in_by_is_not_asked_for(
+    run: Run, config: Path, account: str, option: tuple[str, ...], said: str
+) -> None:
+    entra = (
+        "--preset",
+        "microsoft365",
+        "--oauth",
+        "microsoft",
+        "--flow",
+        "app",
+        "--client-id",
+        "x",
+        "--tenant",
+        "example.com",
+    )
+    assert run("account", "add", "new", *SMTP[:2], *entra, stdin="old\n").status == 0
+    before = config.read_bytes()
+    found = run("account", "edit", account, *option, stdin="x\n")
+    assert found.status == 2
+    assert said in " ".join(found.err.split())
+    assert config.read_bytes() == before
 
 
 def test_another_password_takes_the_place_of_the_old_one(run: Run, config: Path) -> None:

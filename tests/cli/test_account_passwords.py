@@ -8,7 +8,7 @@ import pytest
 
 from relay.cli.account_passwords import new_passwords, other_passwords, password_files
 
-NOTHING = {"password_file": None, "pop3_password": False, "inside": False, "password": False}
+NOTHING = {"password_file": None, "pop3_password": False, "inside": False, "password": False, "client_secret": False}
 
 
 @pytest.fixture

@@ -198,13 +198,13 @@ ENTRA_APP_ROWS: Final = (
         About.CONFIGURATION,
         english=say(
             "client_secret has expired.",
-            "Make a new one in Entra (App registrations > the app > Certificates & secrets), and put it and"
-            " secret_expires into [account.oauth].",
+            "Make a new one in Entra (App registrations > the app > Certificates & secrets), then give it"
+            ' here: "relay account edit {account} --client-secret --secret-expires DAY".',
         ),
         german=say(
             "Das Clientgeheimnis in client_secret ist abgelaufen.",
             "Legen Sie in Entra ein neues an („App-Registrierungen > die App > Zertifikate & Geheimnisse“), und"
-            " tragen Sie es und secret_expires in [account.oauth] ein.",
+            " geben Sie es hier ein: „relay account edit {account} --client-secret --secret-expires TAG“.",
         ),
     ),
     entra(

@@ -28,11 +28,13 @@ STANDARD_ROWS: Final = (
         About.CONFIGURATION,
         english=say(
             "The provider does not know the app, or its secret is wrong or over.",
-            "Compare client_id and client_secret in [account.oauth] with the provider's page of the app.",
+            "Compare client_id in [account.oauth] with the provider's page of the app. Another secret:"
+            ' "relay account edit {account} --client-secret".',
         ),
         german=say(
             "Der Anbieter kennt die App nicht, oder ihr Clientgeheimnis ist falsch oder abgelaufen.",
-            "Vergleichen Sie client_id und client_secret in [account.oauth] mit der Seite des Anbieters zur App.",
+            "Vergleichen Sie client_id in [account.oauth] mit der Seite des Anbieters zur App. Ein anderes"
+            " Clientgeheimnis: „relay account edit {account} --client-secret“.",
         ),
     ),
     oauth(

@@ -62,7 +62,7 @@ def test_each_code_of_microsoft_is_explained(code: int, about: About, english: s
     [
         ("invalid_grant", About.LOGIN, _AGAIN, _AGAIN),
         ("interaction_required", About.LOGIN, _AGAIN, _AGAIN),
-        ("invalid_client", About.CONFIGURATION, "client_secret", "client_secret"),
+        ("invalid_client", About.CONFIGURATION, "edit sales --client-secret", "edit sales --client-secret"),
         ("unauthorized_client", About.CONFIGURATION, "Admin console", "Admin-Konsole"),
         ("invalid_scope", About.CONFIGURATION, "permissions", "Berechtigungen"),
         ("access_denied", About.LOGIN, "did not agree", "nicht zugestimmt"),
