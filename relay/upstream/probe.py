@@ -38,7 +38,13 @@ _NO_IDS = (
 )
 _AGAIN = "Try again in some minutes. If it stays so, ask the provider, with this answer."
 _HELO = re.compile(r"\b(?:helo|ehlo)\b|\bhost ?name\b", re.IGNORECASE)
-"""What a server says that does not like the name by which it is greeted."""
+"""What a server says behind EHLO that does not like the name by which it is greeted."""
+_HELO_REFUSED = re.compile(r"\b(?:helo|ehlo) (?:command|name|host\w*)", re.IGNORECASE)
+"""The same as late as at RCPT, as Postfix says it: there, more is told of names."""
+_NAME_REFUSED = (
+    "The server does not take the name by which this machine greets it. Set hostname of [server] to a full name of this"
+    " machine's that is in DNS."
+)
 _KNOWN_ELSEWHERE = (Advice.UNKNOWN_ADDRESS, Advice.MAILBOX_FULL, Advice.MAILBOX_CLOSED)
 """Refusals of the account's own address as a recipient that do not matter for it as a sender."""
 
@@ -70,7 +76,7 @@ async def probe_smtp(
     except CredentialError as error:
         return _fail_secret(course, error, credential, account, server)
     except ConnectError as error:
-        return await _fail_smtp(course, error, account, server, credential, hostname)
+        return await _fail_smtp(course, error, account, server, credential)
     await _rehearse(course, connection, account, server)
     features, logins = connection.features, connection.logins
     await connection.close()
@@ -91,12 +97,7 @@ def _tell_features(course: Course, features: Features, logins: Sequence[str], la
 
 
 async def _fail_smtp(
-    course: Course,
-    error: ConnectError,
-    account: Account,
-    server: SmtpServer,
-    credential: Credential | None,
-    hostname: str,
+    course: Course, error: ConnectError, account: Account, server: SmtpServer, credential: Credential | None
 ) -> list[Step]:
     name, reply, place = _SMTP_STEPS[error.stage], error.reply, _place(account, server)
     if not reply.code:
@@ -108,10 +109,7 @@ async def _fail_smtp(
     elif error.login_refused:
         advice = f"The server wants a login: set username and a password in {place}."
     elif reply.is_permanent and error.stage == "ehlo" and _HELO.search(reply.text):
-        advice = (
-            f"The server does not take the name by which this machine greets it, {hostname}. Set hostname of [server]"
-            " to a full name of this machine's that is in DNS."
-        )
+        advice = _NAME_REFUSED
     elif reply.is_permanent:
         advice = "The server refuses this machine. Ask the provider why, with this answer."
     else:
@@ -156,6 +154,8 @@ def _advise_sender(meaning: Advice, refused: Reply, account: Account, server: Sm
         return f"Only an address of plain letters can be used at this provider: see {place}.address."
     if meaning in (Advice.AUTHENTICATION, Advice.RELAY_DENIED) and server.username is None:
         return f"The provider sends only for who logs in: set username and a password in {place}.smtp."
+    if _HELO_REFUSED.search(refused.text):
+        return _NAME_REFUSED
     row, told = find_row(refused, Stage.SEND), _explain(refused, account, Stage.SEND)
     if told and row.about is not About.SENDER:
         return told

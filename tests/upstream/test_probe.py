@@ -227,6 +227,8 @@ async def test_a_list_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -
          False, "every mail would come back"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 550 5.1.1 unknown user\nC: RSET\nS: 250 ok\n", True, "replies would be lost"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 450 4.7.1 greylisted\nC: RSET\nS: 250 ok\n", True, "not known yet"),
+        ((f"{MAIL}S: 250 ok\n{RCPT}S: 504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname\nC: RSET\n"
+         "S: 250 ok\n"), False, "Set hostname of [server]"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 452 4.3.1 full\nC: RSET\nS: 250 ok\n", True, "That is for now"),
         (f"{MAIL}S: 250 ok\n{RCPT}S: 550 5.7.1 no\nC: RSET\nS: 250 ok\n", False, "account[sales].smtp.username"),
         (f"{MAIL}! close\n", False, "Try again"),
