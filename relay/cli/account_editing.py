@@ -17,6 +17,7 @@ from relay.cli.editing import (
     change,
     find_file,
     key_options,
+    naming_options,
     nest,
     read_changes,
     read_path,
@@ -54,6 +55,9 @@ KEYS: Final = (
 _file_option = click.option(
     "--password-file", metavar="FILE", help="The file that has the password; it stays where it is."
 )
+_authority_option = click.option(
+    "--ca-file", type=account_oauth.AbsoluteFile(), help="The authority of its servers' certificates, if their own."
+)
 _inside_option = click.option(
     "--password-in-configuration", "inside", is_flag=True, help="Write the password into relay.toml, not into a file."
 )
@@ -67,6 +71,7 @@ _inside_option = click.option(
 @click.option("--ask-thunderbird", is_flag=True, help="Look in Thunderbird's database, too: Mozilla learns the domain.")
 @click.option("--no-login", is_flag=True, help="The server that sends wants no login.")
 @click.option("--pop3-password", is_flag=True, help="The mailbox has a password of its own: ask for it as well.")
+@_authority_option
 @_file_option
 @_inside_option
 def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
@@ -95,9 +100,10 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     wishes = Wishes(collect=options["collect"], ask_database=options["ask_thunderbird"])
     chosen = choose_provider(changes, wishes)
     logins = [one for one in chosen.servers if not oauth and not (one == "smtp" and options["no_login"])]
-    full = _complete(chosen.changes, chosen.servers, () if chosen.preset else logins)
+    trusted = _trust(options, chosen.servers)
+    full = _complete({**chosen.changes, **trusted}, chosen.servers, () if chosen.preset else logins)
     values = _nest(full, chosen.servers)
-    with new_passwords(path, name, values, options, logins) as said:
+    with new_passwords(path, name, values, options, logins) as said, naming_options(f"account[{name}]", KEYS):
         settings = editing.add(config, "account", name, values)
     say(f"{name} is in {path} now{said}")
     if "pop3" in chosen.servers and ("pop3", "leave_on_server") not in changes:
@@ -122,6 +128,7 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
 @click.option("--password", is_flag=True, help="Ask for another password.")
 @click.option("--pop3-password", is_flag=True, help="Ask for another password of the mailbox alone.")
 @click.option("--client-secret", is_flag=True, help="Ask for another secret of the client (with --secret-expires).")
+@_authority_option
 @_file_option
 @_inside_option
 def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
@@ -143,7 +150,8 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
         raise click.UsageError("say what is to change; `relay account edit --help` shows how")
     with other_passwords(path, name, planned.table, options, planned.oauth) as (logins, later, said):
         changes |= logins
-        settings = change(config, path, lambda before: change_table(before, "account", name, changes))
+        with naming_options(f"account[{name}]", KEYS):
+            settings = change(config, path, lambda before: change_table(before, "account", name, changes))
         later()
     say(f"{name} is changed in {path}{said}" if settings or wants else f"{name} is so in {path} already")
     if settings is None and wants:
@@ -228,8 +236,17 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
     if "pop3" in new:
         shared = not wants and not begins and "oauth" not in table
         changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)
+    held = [one for one in SERVERS if one in table or one in new]
+    if options["ca_file"] and not held:
+        raise click.UsageError(f"{name} has no server whose certificate --ca-file could be for")
+    changes = {**changes, **_trust(options, held)}
     given = {path[1]: value for path, value in changes.items() if path[0] == "oauth" and path[1:]}
     return _Edit(changes, {**table, **{one: {} for one in new}}, given if begins else {})
+
+
+def _trust(options: Options, servers: Sequence[str]) -> Changes:
+    """Return the authority of the servers' certificates, where one is named."""
+    return {(one, "ca_file"): options["ca_file"] for one in servers if options["ca_file"]}
 
 
 def _warn(settings: "Settings", name: str) -> None:

@@ -47,6 +47,10 @@ KEYS: Final = (
     Key("--secret-expires", ("oauth", "secret_expires"), "The day on which that secret ends.", Day()),
     Key("--certificate", ("oauth", "certificate"), "app: in place of a secret.", AbsoluteFile()),
     Key("--private-key", ("oauth", "private_key"), "app: its key, or a service account's.", AbsoluteFile()),
+    Key("--token-url", ("oauth", "token_url"), "custom: where tokens come from; the three below, too, are for custom."),
+    Key("--device-url", ("oauth", "device_url"), "device: where the code comes from that somebody enters."),
+    Key("--authorize-url", ("oauth", "authorize_url"), "browser: the page where somebody signs in."),
+    Key("--scope", ("oauth", "scopes"), "A permission that is asked for; may be repeated.", many=True),
 )
 
 

@@ -1,5 +1,6 @@
 """What the commands share that change relay.toml: its keys as options, secrets, the change itself, and the reload."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -180,6 +181,27 @@ def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Setti
         raise ConfigurationError(
             [f"{path.name}: can't be changed: {error.strerror} ({path}): run the command again with sudo before it"]
         ) from None
+
+
+@contextlib.contextmanager
+def naming_options(place: str, keys: Iterable[Key]) -> Iterator[None]:
+    """Name the option of each key that the body finds missing: in the file nobody has to write anything.
+
+    `place`: of the table, as a ConfigurationError writes it: `account[sales]`.
+    """
+    from relay.settings import ConfigurationError
+
+    options = {f"{place}.{'.'.join(key.path).removesuffix('_file')}": key.option for key in keys}
+
+    def name(line: str) -> str:
+        where, missing, reason = line.partition(": missing: ")
+        option = options.get(where.partition(": ")[2].removesuffix("_file"))
+        return f"{option} is missing: {reason}" if missing and option else line
+
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError([name(line) for line in error.errors]) from None
 
 
 def require_new(path: Path, kind: str, name: str, *, advice: str = "choose another name") -> None:

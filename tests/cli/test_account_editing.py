@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.cli.conftest import Run, change, serve
 from tests.editing.test_tables import changed_lines
@@ -392,3 +393,52 @@ def test_beside_a_configuration_of_the_package_the_service_can_read_the_password
     found = (config.parent / "secrets" / "new").stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 54321, 0o640)
     assert (config.stat().st_gid, stat.S_IMODE(config.stat().st_mode)) == (54321, 0o640)
+
+
+def test_a_custom_sign_in_is_added_by_options_and_what_is_missing_is_named_by_its_option(
+    run: Run, config: Path
+) -> None:
+    before = config.read_bytes()
+    custom = ("--oauth", "custom", "--client-id", "x", "--flow")
+    said = run("account", "add", "new", *SMTP, *custom, "device")
+    assert (said.status, said.out) == (2, "")
+    assert [line.partition(": ")[0] for line in said.err.splitlines()] == [
+        "--token-url is missing", "--device-url is missing", "relay.toml",
+    ]  # fmt: skip
+    assert config.read_bytes() == before
+    urls = ("--token-url", "https://login.example/token", "--device-url", "https://login.example/device")
+    scopes = ("--scope", "smtp", "--scope", "offline_access")
+    said = run("account", "add", "new", *SMTP, *custom, "device", *urls, *scopes)
+    assert (said.status, said.err) == (0, "")
+    assert _account(config, "new")["oauth"] == {
+        "provider": "custom", "flow": "device", "client_id": "x", "token_url": urls[1], "device_url": urls[3],
+        "scopes": ["smtp", "offline_access"],
+    }  # fmt: skip
+    page = "https://login.example/authorize"
+    assert "--authorize-url is missing: " in run("account", "edit", "new", "--flow", "browser").err
+    assert run("account", "edit", "new", "--flow", "browser", "--authorize-url", page).status == 0
+    assert _account(config, "new")["oauth"]["authorize_url"] == page
+    said = run("account", "edit", "new", "--flow", "app")
+    assert said.status == 2
+    assert said.err.startswith("--client-secret-file is missing: an app proves itself by client_secret_file")
+
+
+def test_the_authority_of_its_servers_is_named_for_those_that_it_has(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = config.parent / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    monkeypatch.chdir(config.parent)
+    assert run("account", "add", "new", *SMTP, "--no-login", "--ca-file", "authority.pem").status == 0
+    assert _account(config, "new")["smtp"]["ca_file"] == str(authority)
+    box = ("--pop3-host", "pop.example", "--pop3-username", "box", "--pop3-password")
+    assert run("account", "edit", "new", *box, "--ca-file", str(authority), stdin="x\n").status == 0
+    assert _account(config, "new")["pop3"]["ca_file"] == str(authority)
+    assert run("account", "edit", "new", "--unset", "smtp.ca_file", "--unset", "pop3.ca_file").status == 0
+    assert run("account", "edit", "new", "--ca-file", "authority.pem").status == 0
+    account = _account(config, "new")
+    assert (account["smtp"]["ca_file"], account["pop3"]["ca_file"]) == (str(authority), str(authority))
+    said = run("account", "edit", "new", "--ca-file", "nowhere.pem")
+    assert said.status == 2
+    assert "nowhere.pem" in said.err
+    assert "inbox has no server" in run("account", "edit", "inbox", "--ca-file", "authority.pem").err

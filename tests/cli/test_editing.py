@@ -3,7 +3,17 @@ from pathlib import Path
 import click
 import pytest
 
-from relay.cli.editing import Key, change, find_file, hand_over, nest, read_changes, read_path, read_text
+from relay.cli.editing import (
+    Key,
+    change,
+    find_file,
+    hand_over,
+    naming_options,
+    nest,
+    read_changes,
+    read_path,
+    read_text,
+)
 from relay.settings import ConfigurationError, load_settings
 from tests.cli.conftest import Run, serve
 
@@ -66,3 +76,17 @@ def test_a_running_service_takes_a_change_over_and_without_one_that_is_told(conf
     assert hand_over(load_settings(config)) is None
     with serve(config):
         assert hand_over(load_settings(config)) == 0
+
+
+def test_a_key_that_is_missing_is_named_by_its_option_where_it_has_one() -> None:
+    keys = (*KEYS, Key("--secret-file", ("oauth", "secret_file"), "A file."))
+    lines = [
+        "relay.toml: account[new].smtp.host: missing: add host",
+        "relay.toml: account[new].oauth.secret: missing: add it",
+        "relay.toml: account[new].smtp.port: missing: it has no option",
+        "relay.toml: account[new].smtp.host: x y: is no host",
+        "relay.toml: account[old].smtp.host: missing: of another",
+    ]
+    with pytest.raises(ConfigurationError) as caught, naming_options("account[new]", keys):
+        raise ConfigurationError(lines)
+    assert caught.value.errors == ("--host is missing: add host", "--secret-file is missing: add it", *lines[2:])

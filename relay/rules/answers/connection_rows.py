@@ -95,11 +95,13 @@ _ENGLISH = {
     ),
     Cause.CERTIFICATE_ISSUER: Words(
         what="The server's certificate comes from an authority that this machine does not know.",
-        advice="Save the authority's certificate as a PEM file, and name it in ca_file.",
+        advice="Save the authority's certificate as a PEM file, and name it in ca_file:"
+        ' "relay account edit {account} --ca-file FILE".',
     ),
     Cause.CERTIFICATE_SELF_SIGNED: Words(
         what="The server has signed its certificate itself.",
-        advice="If it is your own server, save its certificate as a PEM file, and name it in ca_file.",
+        advice="If it is your own server, save its certificate as a PEM file, and name it in ca_file:"
+        ' "relay account edit {account} --ca-file FILE".',
     ),
     Cause.CERTIFICATE_NAME: Words(
         what="The server's certificate is for another name than the one in host.",
@@ -177,12 +179,13 @@ _GERMAN = {
     Cause.CERTIFICATE_ISSUER: Words(
         what="Das Zertifikat, mit dem sich der Server ausweist, stammt von einer Stelle, die dieser Rechner nicht"
         " kennt.",
-        advice="Bitte speichern Sie das Zertifikat dieser Stelle als PEM-Datei, und nennen Sie die Datei in ca_file.",
+        advice="Bitte speichern Sie das Zertifikat dieser Stelle als PEM-Datei, und nennen Sie die Datei in ca_file:"
+        " „relay account edit {account} --ca-file DATEI“.",
     ),
     Cause.CERTIFICATE_SELF_SIGNED: Words(
         what="Der Server hat sein Zertifikat, mit dem er sich ausweist, selbst unterschrieben.",
         advice="Ist es Ihr eigener Server, so speichern Sie bitte sein Zertifikat als PEM-Datei, und nennen Sie die"
-        " Datei in ca_file.",
+        " Datei in ca_file: „relay account edit {account} --ca-file DATEI“.",
     ),
     Cause.CERTIFICATE_NAME: Words(
         what="Das Zertifikat, mit dem sich der Server ausweist, gilt für einen anderen Namen als den eingestellten.",
@@ -239,8 +242,8 @@ def read_cause(text: str) -> Cause | None:
     )
 
 
-def explain_cause(cause: Cause, language: str) -> Words:
-    """Tell a cause in `de` or `en`."""
+def explain_cause(cause: Cause, language: str, *, account: str = "NAME") -> Words:
+    """Tell a cause in `de` or `en`; `account`: for the commands of the advice, as a shell wants it."""
     words = _BY_NAME[cause].words(language)
     assert words is not None
-    return words
+    return Words(what=words.what, advice=words.advice.replace("{account}", account))
