@@ -114,21 +114,22 @@ def _ask_certificate(interview: Interview, options: dict[str, Any], *, serves_ot
 
     `serves_others`: whether there are networks whose machines send here.
     """
-    given = options["certificate"]
-    files = [one for one in ("certificate_file", "key_file") if options[one] is not None]
+    given = options["listener_certificate"]
+    files = [one for one in ("listener_certificate_file", "listener_key_file") if options[one] is not None]
     needless = [
-        f"--{one.replace('_', '-')}" for one in (*files, *(["certificate"] if given not in (None, _NONE) else []))
+        f"--{one.replace('_', '-')}"
+        for one in (*files, *(["listener_certificate"] if given not in (None, _NONE) else []))
     ]
     if needless and not serves_others:
         raise click.UsageError(
             f"{needless[0]}: is for listeners that --network opens, and there is none: leave it away"
         )
     if files and given not in (None, _FILES):
-        raise click.UsageError(f"{needless[0]}: is for --certificate files: leave one of both away")
+        raise click.UsageError(f"{needless[0]}: is for --listener-certificate files: leave one of both away")
     if not serves_others:
         return None
     kind = interview.ask(
-        texts.CERTIFICATE, reading.one_of(KINDS), option="--certificate", given=_FILES if files else given,
+        texts.CERTIFICATE, reading.one_of(KINDS), option="--listener-certificate", given=_FILES if files else given,
         default=_MAKE if interview.terminal else _NONE,
     )  # fmt: skip
     if kind != _FILES:
@@ -136,8 +137,8 @@ def _ask_certificate(interview: Interview, options: dict[str, Any], *, serves_ot
     named = [
         interview.ask(question, reading.read_file, option=option, given=options[variable])
         for question, option, variable in (
-            (texts.CERTIFICATE_FILE, "--certificate-file", "certificate_file"),
-            (texts.KEY_FILE, "--key-file", "key_file"),
+            (texts.CERTIFICATE_FILE, "--listener-certificate-file", "listener_certificate_file"),
+            (texts.KEY_FILE, "--listener-key-file", "listener_key_file"),
         )
     ]
     return CertificateAnswer(certificate=named[0], private_key=named[1])

@@ -12,7 +12,7 @@ from relay.rules.oauth_provider import takes_secret, usual_flow
 
 _OAUTH_KEYS: Final = {
     "sign_in_as": "user", "token_url": "token_url", "device_url": "device_url", "authorize_url": "authorize_url",
-    "oauth_certificate": "certificate", "oauth_private_key": "private_key",
+    "certificate": "certificate", "private_key": "private_key",
 }  # fmt: skip
 """Options that are passed on as they are, with the keys of [account.oauth]."""
 _FOR_SIGN_IN: Final = ("flow", "client_id", "client_secret_file", "secret_expires", "tenant", "scope", *_OAUTH_KEYS)
@@ -80,7 +80,7 @@ def _ask_table(interview: Interview, options: dict[str, Any], draft: Draft, prov
     table |= {key: options[option] for option, key in _OAUTH_KEYS.items() if options[option] is not None}
     for key in ("certificate", "private_key"):  # files are where the person is, not in the storage folder
         if key in table:
-            option = f"--oauth-{key.replace('_', '-')}"
+            option = f"--{key.replace('_', '-')}"
             question = texts.OAUTH_CERTIFICATE if key == "certificate" else texts.OAUTH_KEY
             table[key] = interview.ask(question, reading.read_file, option=option, given=table[key])
     return table | ({"scopes": [*options["scope"]]} if options["scope"] else {})

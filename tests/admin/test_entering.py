@@ -301,7 +301,7 @@ def begin(office: Office, *options: str, given: str = "") -> "subprocess.Complet
 def test_what_root_makes_at_the_first_steps_is_the_owners_or_can_be_read_by_him(office: Office) -> None:
     for path in office.storage.glob("relay.*"):
         path.unlink()
-    said = begin(office, "--certificate", "make", given="hush\n")
+    said = begin(office, "--listener-certificate", "make", given="hush\n")
     assert said.returncode == 1  # nobody listens at that port
     assert "Traceback" not in said.stderr
     assert "FAILED connect" in said.stdout
@@ -332,7 +332,7 @@ def test_a_sign_in_at_the_first_steps_is_the_owners(office: Office) -> None:
 @pytest.mark.peer
 def test_at_the_first_steps_no_link_leads_root_elsewhere(office: Office) -> None:
     office.plant("certificates", office.shut)
-    said = begin(office, "--certificate", "make", given="hush\n")
+    said = begin(office, "--listener-certificate", "make", given="hush\n")
     assert said.returncode == 1
     assert "Traceback" not in said.stderr
     office.check()

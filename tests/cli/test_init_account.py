@@ -221,8 +221,8 @@ def test_an_apps_certificate_is_named_by_where_it_is(tmp_path: Path, monkeypatch
     for name in ("app.crt", "app.key"):
         (tmp_path / name).touch()
     account, secret, _ = ask(
-        "anna@example.com\ny\n\nthe-client\n", preset="microsoft365", flow="app", oauth_certificate="app.crt",
-        oauth_private_key="app.key",
+        "anna@example.com\ny\n\nthe-client\n", preset="microsoft365", flow="app", certificate="app.crt",
+        private_key="app.key",
     )  # fmt: skip
     assert account.oauth is not None
     assert (account.oauth["certificate"], account.oauth["private_key"]) == (

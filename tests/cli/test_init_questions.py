@@ -64,9 +64,9 @@ def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
         address="anna@gmx.de",
         archive=("a@gmx.de", "b@gmx.de"),
         network=("192.168.1.0/24", "10.0.0.0/8"),
-        certificate="files",
-        certificate_file=str(tmp_path / "c.pem"),
-        key_file=str(tmp_path / "k.pem"),
+        listener_certificate="files",
+        listener_certificate_file=str(tmp_path / "c.pem"),
+        listener_key_file=str(tmp_path / "k.pem"),
     )
     assert (shown, secret) == ("", "secret")
     assert (answers.archive, answers.networks) == (("a@gmx.de", "b@gmx.de"), ("192.168.1.0/24", "10.0.0.0/8"))
@@ -100,9 +100,9 @@ def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
             "there is no --user b",
         ),
         (
-            {"user": ("a=a@gmx.de",), "hostname": "h.lan", "address": "a@gmx.de", "certificate": "make"},
+            {"user": ("a=a@gmx.de",), "hostname": "h.lan", "address": "a@gmx.de", "listener_certificate": "make"},
             "",
-            "--certificate: is for listeners that --network opens",
+            "--listener-certificate: is for listeners that --network opens",
         ),
         (
             {
@@ -110,11 +110,11 @@ def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
                 "hostname": "h.lan",
                 "address": "a@gmx.de",
                 "network": ("10.0.0.0/8",),
-                "certificate": "make",
-                "key_file": "/dev/null",
+                "listener_certificate": "make",
+                "listener_key_file": "/dev/null",
             },
             "",
-            "--key-file: is for --certificate files",
+            "--listener-key-file: is for --listener-certificate files",
         ),
     ],
 )
@@ -130,7 +130,11 @@ def test_users_of_the_file_are_enough() -> None:
 
 
 def test_a_file_of_a_certificate_means_that_there_is_one() -> None:
-    given: dict[str, Any] = {"certificate_file": "/dev/null", "key_file": "/dev/null", "network": ("10.0.0.0/8",)}
+    given: dict[str, Any] = {
+        "listener_certificate_file": "/dev/null",
+        "listener_key_file": "/dev/null",
+        "network": ("10.0.0.0/8",),
+    }
     answers, _, _ = answer(LONG + "\n\n\nsecret\n\n\n", **given)
     assert answers.certificate is not None
     assert answers.certificate.private_key == "/dev/null"

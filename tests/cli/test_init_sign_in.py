@@ -36,15 +36,15 @@ def test_an_option_that_is_for_signing_in_means_that_somebody_signs_in() -> None
 
 @pytest.mark.parametrize(
     ("option", "question"),
-    [("oauth_certificate", "The app's certificate"), ("oauth_private_key", "The app's private key")],
+    [("certificate", "The app's certificate"), ("private_key", "The app's private key")],
 )
 def test_a_file_that_is_not_there_is_asked_for_by_what_it_is(option: str, question: str) -> None:
-    given: dict[str, Any] = {"oauth_certificate": "/dev/null", "oauth_private_key": "/dev/null", option: "/none"}
+    given: dict[str, Any] = {"certificate": "/dev/null", "private_key": "/dev/null", option: "/none"}
     typed = "anna@example.com\n\nclient\n/dev/zero\n"
     account, _, shown = ask(typed, preset="microsoft365", oauth="microsoft", flow="app", collect=False, **given)
     assert question in shown
     assert account.oauth is not None
-    assert account.oauth[option.removeprefix("oauth_")] == "/dev/zero"
+    assert account.oauth[option] == "/dev/zero"
 
 
 def test_where_google_has_no_preset_its_usual_flow_is_what_enter_means() -> None:
