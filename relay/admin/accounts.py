@@ -14,6 +14,7 @@ from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.oauth import Flow
 from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.moments import utc_time
@@ -21,8 +22,9 @@ from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
 from relay.storage.arrivals import list_quarantined
 from relay.storage.engine import transaction
+from relay.storage.logins import list_logins
 from relay.storage.standing import QueueState, read_standing
-from relay.watching.snapshot import AccountState
+from relay.watching.snapshot import AccountState, sign_in_of
 
 _WIDE: Final = 76
 """Characters of a line of advice."""
@@ -67,6 +69,8 @@ def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
         return
     with transaction(database, write=False) as tx:
         standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=room.now)
+        signs_in = any(account.oauth is not None for account in settings.directory.accounts)
+        logins = list_logins(tx) if signs_in else {}
     news = read_news(database, now=room.now)
     quarantined = Counter(arrival.account for arrival in list_quarantined(database))
     lines = [
@@ -77,6 +81,7 @@ def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
             news=news.get(account.name, AccountNews()),
             mailbox=standing.mailboxes.get(account.name) if account.is_collected else None,
             quarantined=quarantined[account.name],
+            sign_in=sign_in_of(account, logins),
         )
         for account in settings.directory.accounts
     ]
@@ -192,6 +197,8 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
                 f" Nothing is lost, and nothing expires."
                 f" {_meaning(line.pause.reason, name, Stage.LOGIN) or 'Correct the password.'} Then: {test}"
             )
+    elif _needs_sign_in(line):
+        found.append(f"{name}: nobody has signed in yet.{held_up} To do so: relay account authorize {quoted}")
     elif line.news.last_error is not None and line.state != "excluded":
         said, news = _sentence(line.news.last_error), line.news
         if line.fails:
@@ -217,6 +224,13 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             f" {'lies' if line.quarantined == 1 else 'lie'} in the quarantine. See: relay quarantine list"
         )
     return found
+
+
+def _needs_sign_in(line: Line) -> bool:
+    """Tell whether an account that is used has no login yet, or none that fits what the configuration says now."""
+    account = line.account
+    signs_in = account.oauth is not None and account.oauth.flow is not Flow.APP
+    return signs_in and line.sign_in is None and not account.excluded
 
 
 def _meaning(said: str, account: str, stage: Stage | None = None) -> str:

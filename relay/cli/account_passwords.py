@@ -4,6 +4,7 @@ So no password is ever an argument of a command, which everybody on the machine 
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,22 @@ from typing import Any, Final, NamedTuple
 
 from relay.cli.account_oauth import wants_client_secret
 from relay.cli.editing import Options, ask_secret, read_text
+from relay.cli.output import say
 from relay.cli.provider import SERVERS
 
 LOGINS: Final = ("password", "password_file", "password_env", "password_command")
+
+
+_GOOGLE: Final = ("gmail", "google")
+_APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?:\s[a-z]{4}){3}")
+
+
+def join_app_password(secret: str, preset: object) -> str:
+    """Return a secret; an app password of Google without the blanks with which its page shows it, and say so."""
+    if preset not in _GOOGLE or not _APP_PASSWORD.fullmatch(secret.strip()):
+        return secret
+    say("Google shows an app password with blanks: it is taken without them")
+    return "".join(secret.split())
 
 
 class _Password(NamedTuple):
@@ -36,6 +50,8 @@ class _Asking:
     """Removes the files again."""
     files: dict[Path, str] = field(default_factory=dict, repr=False)
     """Files that are there, and what is to be put into them."""
+    preset: object = None
+    """The provider, as the account's table names it."""
 
     def choose(self, place: str, *, what: str = "Password", own: str = "") -> _Password:
         """Take the file that is named, or ask for a password and put it where it belongs.
@@ -50,6 +66,7 @@ class _Asking:
         if own and not self.options["inside"]:
             require_place(_resolve(self.path, own))
         secret = ask_secret(f"{what} of {self.name}{' (mailbox)' if place else ''}")
+        secret = join_app_password(secret, self.preset)
         require_line(secret)
         if self.options["inside"]:
             return _Password("password", secret)
@@ -102,7 +119,7 @@ def new_passwords(
     wanting = [one for one in servers if not any(key in values[one] for key in LOGINS)]
     said = ""
     with contextlib.ExitStack() as made:
-        asking = _Asking(path, name, options, made)
+        asking = _Asking(path, name, options, made, preset=values.get("preset"))
         for place, mine in _share(wanting, apart=options["pop3_password"]):
             chosen = asking.choose(place)
             said = said or (chosen.told and f", and its password in {chosen.told}")
@@ -142,7 +159,7 @@ def other_passwords(
     wanting = [one for one in SERVERS if one in table and (shared or (alone and one == "pop3"))]
     said = ""
     with contextlib.ExitStack() as made:
-        asking = _Asking(path, name, options, made)
+        asking = _Asking(path, name, options, made, preset=table.get("preset"))
         for place, mine in _share(wanting, apart=alone):
             chosen = asking.choose(place, what="New password", own=_own_file(path, name, table, mine))
             said = f"; the new password is in {chosen.told}" if chosen.told else said

@@ -179,7 +179,7 @@ def take_snapshot(
             replace(
                 _account(settings, account, standing, now),
                 proofs_end=proofs_end(account, files),
-                sign_in=_sign_in(account, logins),
+                sign_in=sign_in_of(account, logins),
             )
             for account in settings.directory.accounts
         ),
@@ -214,7 +214,8 @@ def proofs_end(account: Account, files: Files) -> tuple[ProofEnd, ...]:
     return tuple(ends)
 
 
-def _sign_in(account: Account, logins: Mapping[str, StoredLogin]) -> StoredLogin | None:
+def sign_in_of(account: Account, logins: Mapping[str, StoredLogin]) -> StoredLogin | None:
+    """Return the login of an account, if it is of what the configuration says now."""
     login, oauth = logins.get(account.name), account.oauth
     return login if login is not None and oauth is not None and login.binding == binding_of(oauth) else None
 

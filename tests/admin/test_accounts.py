@@ -12,6 +12,7 @@ from relay.model.account import Account, Pop3Server, Security, SmtpServer
 from relay.model.address import Address
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
+from relay.model.oauth import Flow, OAuth, Provider
 from relay.model.reply import Reply
 from relay.storage.admin import AccountNews
 from relay.storage.standing import QueueState
@@ -122,3 +123,13 @@ def test_what_is_well_needs_no_words(capsys: pytest.CaptureFixture[str]) -> None
     out = shown(capsys, Line(account=SALES, news=AccountNews(last_sent=NOW - 40 * 24 * HOUR)))
     assert len(out.splitlines()) == 2
     assert "works, last 2026-04-18" in out
+
+
+@pytest.mark.parametrize(("flow", "told"), [(Flow.DEVICE, True), (Flow.BROWSER, True), (Flow.APP, False)])
+def test_that_nobody_has_signed_in_yet_is_said_with_the_command(
+    flow: Flow, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = replace(SALES, oauth=OAuth(provider=Provider.MICROSOFT, flow=flow, client_id="x"))
+    out = " ".join(shown(capsys, Line(account=account)).split())
+    assert ("sales: nobody has signed in yet. To do so: relay account authorize sales" in out) is told
+    assert "signed in" not in shown(capsys, Line(account=replace(account, excluded=True)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.cli.account_passwords import new_passwords, other_passwords, password_files
+from relay.cli.account_passwords import join_app_password, new_passwords, other_passwords, password_files
 
 NOTHING = {"password_file": None, "pop3_password": False, "inside": False, "password": False, "client_secret": False}
 
@@ -65,3 +65,23 @@ def test_a_file_that_others_name_as_well_is_left_alone(config: Path, monkeypatch
         later()
     assert shared.read_text() == "old\n"
     assert Path(str(changes["smtp", "password_file"])).read_text() == "new\n"
+
+
+@pytest.mark.parametrize("preset", ["gmail", "google"])
+@pytest.mark.parametrize(
+    "shown", ["abcd efgh ijkl mnop", " abcd efgh ijkl mnop ", "abcd\u00a0efgh\u00a0ijkl\u00a0mnop"]
+)
+def test_googles_app_password_is_taken_without_its_blanks(
+    preset: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert join_app_password(shown, preset) == "abcdefghijklmnop"
+    said = capsys.readouterr().out
+    assert "without them" in said
+    assert "abcd" not in said
+
+
+@pytest.mark.parametrize(
+    ("secret", "preset"), [("abcd efgh ijkl mnop", "ionos"), ("a b", "google"), ("abcd efgh ijkl mnop", None)]
+)
+def test_other_passwords_keep_their_blanks(secret: str, preset: str | None) -> None:
+    assert join_app_password(secret, preset) == secret
