@@ -192,10 +192,13 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
         if line.pause.by_person:
             found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {quoted}")
         else:
+            mend = f'Enter the right password: "relay account edit {quoted} --password".'
+            if line.account.oauth is not None:
+                mend = f'Sign in anew: "relay account authorize {quoted}".'
             found.append(
                 f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
                 f" Nothing is lost, and nothing expires."
-                f" {_meaning(line.pause.reason, name, Stage.LOGIN) or 'Correct the password.'} Then: {test}"
+                f" {_meaning(line.pause.reason, name, Stage.LOGIN) or mend} Then: {test}"
             )
     elif _needs_sign_in(line):
         found.append(f"{name}: nobody has signed in yet.{held_up} To do so: relay account authorize {quoted}")

@@ -187,6 +187,11 @@ class Account:
         return None if self.smtp is None else self.smtp.recipients_per_day
 
     @property
+    def sending_host(self) -> str:
+        """The host of the server that sends; empty without one."""
+        return "" if self.smtp is None else self.smtp.host
+
+    @property
     def outgoing_server(self) -> str:
         """The host and port that it sends to, as people are shown them; empty where it does not send."""
         return "" if self.smtp is None else f"{self.smtp.host}:{self.smtp.port}"

@@ -96,6 +96,8 @@ class Finding:
     """What else the texts count: octets, days, recipients."""
     detail: str = ""
     """What a provider, or the system, said."""
+    host: str = ""
+    """The server that was asked, where it is one of an account."""
     again: tuple[int, ...] = ()
     """Moments after which people are told once more, while it lasts."""
 
@@ -170,7 +172,10 @@ def _account(state: AccountState) -> Iterator[Finding]:
         )
     if queue.silent_since is not None:
         since, said = queue.silent_since, queue.silence
-        yield _needs_you(kind=Kind.PROVIDER_SILENT, subject=name, since=since, mails=queue.waiting, detail=said)
+        host = state.account.sending_host
+        yield _needs_you(
+            kind=Kind.PROVIDER_SILENT, subject=name, since=since, mails=queue.waiting, detail=said, host=host
+        )
     if queue.setting_since is not None:
         since, said = queue.setting_since, queue.setting
         yield _needs_you(kind=Kind.SETTING_NEEDED, subject=name, since=since, mails=queue.waiting, detail=said)
@@ -195,7 +200,7 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     lasts = mailbox.last_ok is None or state.failing_for >= patience
     kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
     found = _needs_you if lasts else _watch
-    yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error)
+    yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error, host=server.host)
 
 
 def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:

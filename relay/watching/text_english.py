@@ -21,7 +21,8 @@ ENGLISH = Language(
     lasted="It lasted from {start} to {end}.",
     moot="This does not concern the mail service any more, since the file relay.toml was changed.",
     action="What to do",
-    collected='When it works again, it goes on by itself; "relay poll {command}" collects at once.',
+    collected='"relay account test {command}" shows whether it works. Then it goes on by itself; "relay poll {command}"'
+    " collects at once.",
     mended='"relay account resume {command}" then tries it at once.',
     full=Text(
         title="The disk is full: {size} are free in {subject}",

@@ -22,7 +22,8 @@ GERMAN = Language(
     lasted="Es dauerte von {start} bis {end}.",
     moot="Das betrifft den Maildienst nicht mehr, denn die Datei relay.toml wurde geändert.",
     action="Was zu tun ist",
-    collected="Sobald es wieder geht, wird von selbst abgeholt, sofort mit „relay poll {command}“.",
+    collected="„relay account test {command}“ zeigt, ob es wieder geht. Dann wird von selbst abgeholt, sofort mit"
+    " „relay poll {command}“.",
     mended="„relay account resume {command}“ versucht es danach sofort.",
     full=Text(
         title="Die Festplatte ist voll: {size} sind frei in {subject}",

@@ -84,7 +84,8 @@ def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
     detail = finding.detail
     cause = read_cause(detail) if finding.kind in _OF_SERVERS else None
     if cause is not None:
-        return words.cause, explain_cause(cause, language).what
+        what = explain_cause(cause, language).what
+        return words.cause, f"{plain(finding.host, _LONGEST)}: {what}" if finding.host else what
     if detail.startswith(LOGIN_STEP):
         return words.reply, plain(detail.removeprefix(LOGIN_STEP))
     if _REPLY.match(detail):

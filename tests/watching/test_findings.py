@@ -217,6 +217,13 @@ def test_a_cause_that_changes_is_the_same_trouble() -> None:
     assert {find(one, NOW)[0].key for one in (backup(1), backup(1, "no"))} == {"backup//b"}
 
 
+def test_what_is_out_of_reach_is_named_with_its_host() -> None:
+    (box,) = find(mailbox(LOST, failing=DAY), NOW)
+    assert (box.kind, box.host) == (Kind.MAILBOX_FAILING, "pop3.provider.example")
+    (silent,) = find(queue(silent_since=NOW - HOUR, silence="refused", waiting=1), NOW)
+    assert (silent.kind, silent.host) == (Kind.PROVIDER_SILENT, "smtp.provider.example")
+
+
 @pytest.mark.parametrize("free", [0, 50 * MIB, 1 << 30])
 def test_the_disks_limits_are_those_that_are_shown(free: int) -> None:
     watch, needs = disk_limits(disk(free))

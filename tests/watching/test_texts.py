@@ -122,3 +122,18 @@ def test_what_the_provider_answered_to_a_login_decides_what_helps() -> None:
     basic = "login: Authentication unsuccessful, basic authentication is disabled."
     box = Finding(kind=Kind.MAILBOX_REFUSED, grade=Grade.NEEDS_YOU, subject="sales", detail=basic)
     assert "relay account authorize sales" in describe(box, "de", str).action
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_host_that_is_not_found_is_named_with_what_to_compare_and_the_command_that_tries_it(language: str) -> None:
+    lost = Finding(
+        kind=Kind.MAILBOX_FAILING,
+        grade=Grade.NEEDS_YOU,
+        subject="big sales",
+        detail="connect: pop.exmaple: Name or service not known",
+        host="pop.exmaple",
+    )
+    told, words = describe(lost, language, str), explain_cause(Cause.NO_SUCH_HOST, language)
+    assert told.facts[-1][1] == f"pop.exmaple: {words.what}"
+    assert told.action.startswith(words.advice)
+    assert "relay account test 'big sales'" in told.action

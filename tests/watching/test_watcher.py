@@ -120,7 +120,7 @@ async def test_a_provider_out_of_reach_for_an_hour_is_told_once_and_so_is_its_re
     assert said.startswith(f"{alert['Subject']}. Seit mehr als einer Stunde kam")
     assert "Seit: 28.05.2026, 22:26 Uhr" in said
     assert "Betroffen: 1 E-Mail" in said
-    assert f"Technische Ursache: {explain_cause(Cause.REFUSED, 'de').what}" in said
+    assert f"Technische Ursache: 127.0.0.1: {explain_cause(Cause.REFUSED, 'de').what}" in " ".join(said.split())
     assert "Was zu tun ist: Prüfen Sie, ob die Internetverbindung besteht" in said
     assert "relay account test sales" in said
     assert clear["Subject"] == f"Erledigt: {alert['Subject']}"
