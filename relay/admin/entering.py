@@ -77,6 +77,7 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) 
 
     from relay.admin.desk import load_all
     from relay.presets.preset import all_presets
+    from relay.rules.answers.reading import all_rows
     from relay.rules.charsets import load_codecs
     from relay.storage import migrations
 
@@ -90,6 +91,7 @@ def _import_early(*, serves: bool, shared: bool, certifies: bool, tokens: bool) 
         import_module(name)
     load_all()
     load_codecs()
+    all_rows()  # they are kept, as the presets are
     if serves:
         all_presets()  # they are kept: whose server it is, is told of each that is tried
 

@@ -67,7 +67,7 @@ async def test_a_password_is_read_anew_at_each_login(tmp_path: Path) -> None:
     (tmp_path / "p").unlink()
     with pytest.raises(CredentialError, match="can't be read") as error:
         await credential.secret()
-    assert not error.value.permanent
+    assert error.value.permanent  # only a person can bring it back
 
 
 async def test_a_revision_is_another_one_where_a_person_has_changed_what_is_sent(tmp_path: Path) -> None:

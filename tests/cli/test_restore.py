@@ -168,7 +168,7 @@ def test_the_offices_authority_comes_back_and_its_certificate_with_it(tmp_path: 
     assert new.run("certificate", "show", "--pem").out.encode() == before["authority.crt"]
     assert {one.name: one.read_bytes() for one in folder.iterdir()} == before
     assert (new.folder / "tokens.key").read_text() == "sealed\n"
-    assert new.run("certificate", "make", "--name", "other.example").status == 0
+    assert new.run("certificate", "make", "--name", "other.lan").status == 0
     assert (folder / "authority.crt").read_bytes() == before["authority.crt"]
 
 

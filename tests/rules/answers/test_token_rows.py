@@ -20,7 +20,7 @@ from relay.rules.answers.token_rows import says_of_token
          "does not take the sign-in any more", "erkennt die Anmeldung nicht mehr an"),
         ("the login is over: relay account authorize sales (invalid_grant: AADSTS50173: revoked)",
          "Microsoft", "Microsoft"),
-        ("no token: h.example refuses: invalid_client: no", "client_secret", "client_secret"),
+        ("no token: h.example refuses: invalid_client: no", "--client-secret", "--client-secret"),
         ("no token: h.example refuses: invalid_client: AADSTS7000222: The secret is expired",
          "has expired", "abgelaufen"),
     ],
