@@ -10,14 +10,14 @@ from typing import Final
 from relay.accounts.keeping import TokenKeeper
 from relay.model.errors import CredentialError
 from relay.model.oauth import Flow
-from relay.rules.oauth_ends import longest_rest
+from relay.rules.oauth_ends import DAY, longest_rest
 from relay.runtime import Runtime
 
 ROUND: Final = 3600.0
 """Seconds between two looks."""
-LONGEST_REST: Final = 7 * 86_400_000
+LONGEST_REST: Final = 7 * DAY
 """Milliseconds that a login may rest."""
-LONGEST_UNUSED: Final = 30 * 86_400_000
+LONGEST_UNUSED: Final = 30 * DAY
 """Milliseconds after which the login of an account that is gone is deleted: one taken out for a while keeps it."""
 
 

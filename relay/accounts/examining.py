@@ -130,4 +130,4 @@ def _tell_end(course: Course, oauth: OAuth, login: StoredLogin | None, now: int)
 
 def _advise(oauth: OAuth, text: str) -> str:
     reason = explain(Reply(code=0, text=text), "en", account=shlex.quote(oauth.account), stage=Stage.LOGIN)
-    return "" if reason is None else f"{reason.what} {reason.advice}"
+    return "" if reason is None else str(reason)

@@ -217,7 +217,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
         good = line.mailbox.last_ok
         since = f"since {show_time(good, zone)}" if good else "so far"
         words = explain_poll(line.mailbox.error, "en", account=quoted)
-        meaning = "" if words is None else f" {words.what} {words.advice}"
+        meaning = "" if words is None else f" {words}"
         found.append(
             f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)}{meaning} See: {test}"
         )
@@ -239,7 +239,7 @@ def _needs_sign_in(line: Line) -> bool:
 def _meaning(said: str, account: str, stage: Stage | None = None) -> str:
     """Say what an answer means, and what to do; empty where no row has words for it."""
     words = explain(parse_stored(said), "en", account=shlex.quote(account), stage=stage)
-    return "" if words is None else f"{words.what} {words.advice}"
+    return "" if words is None else str(words)
 
 
 def _sentence(said: object) -> str:

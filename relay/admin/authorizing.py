@@ -94,7 +94,7 @@ def _explain(error: SignInError, oauth: OAuth, language: str) -> Iterator[str]:
     account = shlex.quote(oauth.account)
     reason = explain_sign_in(refusal.error, language, account=account, description=refusal.text)
     if reason is not None:
-        yield f"{reason.what} {reason.advice}"
+        yield str(reason)
     row = find_sign_in_row(refusal.error, refusal.text)
     page = consent_page(oauth, redirect="http://localhost")
     if page is not None and ((row is not None and row.needs_consent) or oauth.flow is Flow.APP):

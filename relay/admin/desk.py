@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 import pwd
-import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -13,6 +12,7 @@ from relay.admin import requests
 from relay.admin.requests import VERSION
 from relay.admin.room import Room, Service
 from relay.admin.wire import WireError, decode, encode
+from relay.clock import wall_clock
 from relay.control.client import Answer
 from relay.control.server import BadRequestError, Caller
 from relay.emitting import emit
@@ -127,7 +127,7 @@ class Desk:
             open_database=lambda: self._database,
             service=self._service,
             by=name_user(caller.uid, str(told.get("by", ""))),
-            now=time.time_ns() // 1_000_000,
+            now=wall_clock(),
         )
         yield {"is": "", "zone": str(room.zone)}
         said = answer(room, request)

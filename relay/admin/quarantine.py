@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from relay.admin.requests import (
 )
 from relay.admin.room import Room
 from relay.admin.words import count, show_size, show_time, unknown
+from relay.clock import wall_clock
 from relay.events.mailboxes import QuarantineDeleted, QuarantineDelivered
 from relay.model.errors import NotFoundError, StateConflictError, StorageError
 from relay.model.maildrop import Place
@@ -75,7 +75,7 @@ def deliver(room: Room, request: DeliverQuarantined) -> Iterator[Note | Progress
                 inboxes=room.settings.inboxes,
                 user=user,
                 shared=room.settings.group is not None,
-                now=time.time_ns() // 1_000_000,
+                now=wall_clock(),
                 by=room.by,
             )
         except StorageError as error:
@@ -103,7 +103,7 @@ def delete(room: Room, request: DeleteQuarantined) -> Generator[Question | Note,
             return
     for one in chosen:
         arrival = one.arrival
-        delete_held(room.database, one, now=time.time_ns() // 1_000_000, by=room.by)
+        delete_held(room.database, one, now=wall_clock(), by=room.by)
         room.service.record(
             QuarantineDeleted(
                 queue_id=arrival.id, account=arrival.account, user=arrival.user, file=arrival.file, by=room.by

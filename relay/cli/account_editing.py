@@ -258,11 +258,9 @@ def _warn(settings: "Settings", name: str) -> None:
 
 def _complete(changes: Changes, servers: Sequence[str], logins: Sequence[str]) -> Changes:
     """Add what goes without saying: the port's security, logins, and that mail stays at the provider."""
-    full = dict(changes)
+    full = _follow_port({}, dict(changes))
     for server in logins:
         full.setdefault((server, "username"), changes["address",])
-    if full.get(("smtp", "port")) == 465:  # the port of TLS from the first byte (RFC 8314 section 3.3)
-        full.setdefault(("smtp", "security"), "tls")
     if "pop3" in servers:
         full.setdefault(("pop3", "leave_on_server"), KEPT)
     order = [key.path for key in KEYS]
@@ -270,7 +268,10 @@ def _complete(changes: Changes, servers: Sequence[str], logins: Sequence[str]) -
 
 
 def _follow_port(smtp: Mapping[str, Any], changes: Changes) -> Changes:
-    """Add the security that goes with another port, where nothing is said of it: TLS at 465, STARTTLS at 587."""
+    """Add the security that goes with another port, where nothing is said of it: TLS at 465, STARTTLS at 587.
+
+    See RFC 8314 section 3.3.
+    """
     path = ("smtp", "security")
     if path in changes:
         return changes

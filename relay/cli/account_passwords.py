@@ -58,45 +58,44 @@ class _Asking:
 
         `place`: "pop3" for one of the mailbox alone, else empty. `own`: a file that has the account's old one alone.
         """
-        from relay.editing.place import require_place
         from relay.editing.secret_files import require_line
 
         if self.options["password_file"] and not place:
             return _Password("password_file", str(Path(self.options["password_file"]).absolute()))
-        if own and not self.options["inside"]:
-            require_place(_resolve(self.path, own))
-        secret = ask_secret(f"{what} of {self.name}{' (mailbox)' if place else ''}")
+        own = "" if self.options["inside"] else own
+        secret = self._ask(f"{what} of {self.name}{' (mailbox)' if place else ''}", own)
         secret = join_app_password(secret, self.preset)
         require_line(secret)
         if self.options["inside"]:
             return _Password("password", secret)
-        if own:
-            self.files[_resolve(self.path, own)] = secret
-            return _Password("password_file", own, own)
-        return self._keep(f"{self.name}.pop3" if place else self.name, secret, "password_file")
+        return self._keep(f"{self.name}.pop3" if place else self.name, secret, "password_file", own)
 
     def client_secret(self, oauth: Mapping[str, Any], *, again: bool = False, own: str = "") -> _Password | None:
         """Ask for the secret of a client, where it needs one that nothing in `[account.oauth]` gives.
 
         `again`: for another one in any case; `own`: a file that has the old one alone.
         """
-        from relay.editing.place import require_place
-        from relay.editing.secret_files import require_line
-
         if not again and not wants_client_secret(oauth):
             return None
+        secret = self._ask(f"{'New client' if again else 'Client'} secret of {self.name}", own)
+        return self._keep(f"{self.name}.client", secret, "client_secret_file", own)
+
+    def _ask(self, what: str, own: str) -> str:
+        """Ask for a secret, once it is known that the file that has the old one can be written."""
+        from relay.editing.place import require_place
+
         if own:
             require_place(_resolve(self.path, own))
-        secret = ask_secret(f"{'New client' if again else 'Client'} secret of {self.name}")
+        return ask_secret(what)
+
+    def _keep(self, name: str, secret: str, key: str, own: str) -> _Password:
+        """Put a secret into the file that has the old one, later, or into a new file at once."""
+        from relay.editing.secret_files import new_secret, require_line
+
         if own:
             require_line(secret)
             self.files[_resolve(self.path, own)] = secret
-            return _Password("client_secret_file", own, own)
-        return self._keep(f"{self.name}.client", secret, "client_secret_file")
-
-    def _keep(self, name: str, secret: str, key: str) -> _Password:
-        from relay.editing.secret_files import new_secret
-
+            return _Password(key, own, own)
         file = str(self.made.enter_context(new_secret(self.path, name, secret)))
         return _Password(key, file, file)
 
@@ -161,13 +160,13 @@ def other_passwords(
     with contextlib.ExitStack() as made:
         asking = _Asking(path, name, options, made, preset=table.get("preset"))
         for place, mine in _share(wanting, apart=alone):
-            chosen = asking.choose(place, what="New password", own=_own_file(path, name, table, mine))
+            chosen = asking.choose(place, what="New password", own=_own_file(path, name, table, mine, "password_file"))
             said = f"; the new password is in {chosen.told}" if chosen.told else said
             for server in mine:
                 changes |= {(server, one): None for one in LOGINS if one in table[server] and one != chosen.key}
                 changes[server, chosen.key] = chosen.value
         before, again = table.get("oauth", {}), options["client_secret"]
-        own = _own_client_file(path, name, before) if again else ""
+        own = _own_file(path, name, table, ["oauth"], "client_secret_file") if again and before else ""
         if secret := asking.client_secret(oauth, again=again, own=own):
             changes |= {("oauth", one): None for one in SECRET_SOURCES if one in before and one != secret.key}
             changes["oauth", secret.key] = secret.value
@@ -175,35 +174,22 @@ def other_passwords(
         yield changes, asking.replace, said
 
 
-def _own_file(path: Path, name: str, table: Mapping[str, Any], servers: Sequence[str]) -> str:
-    """Return the file that has the password of these servers of one account, and of no others; empty: there is none."""
+def _own_file(path: Path, name: str, table: Mapping[str, Any], tables: Sequence[str], key: str) -> str:
+    """Return the file that these tables of one account name by a key, and no others; empty: there is none."""
     from relay.editing.tables import list_tables
 
-    files = {table[one].get("password_file") for one in servers}
+    files = {table[one].get(key) for one in tables}
     file = files.pop()
     if files or not file:
         return ""
     users = {
-        (account.get("name"), server)
+        (account.get("name"), one)
         for account in list_tables(read_text(path), "account")
-        for server in SERVERS
-        if account.get(server, {}).get("password_file") == file
+        for one in (*SERVERS, "oauth")
+        if account.get(one, {}).get(key) == file
     }
-    is_own = users == {(name, server) for server in servers} and _resolve(path, file).is_file()
+    is_own = users == {(name, one) for one in tables} and _resolve(path, file).is_file()
     return str(file) if is_own else ""
-
-
-def _own_client_file(path: Path, name: str, oauth: Mapping[str, Any]) -> str:
-    """Return the file that has the client's secret of one account, and of no others; empty: there is none."""
-    from relay.editing.tables import list_tables
-
-    file = oauth.get("client_secret_file")
-    users = [one.get("name") for one in list_tables(read_text(path), "account") if _names_client_file(one, file)]
-    return str(file) if file and users == [name] and _resolve(path, file).is_file() else ""
-
-
-def _names_client_file(account: Mapping[str, Any], file: str | None) -> bool:
-    return bool(account.get("oauth", {}).get("client_secret_file") == file)
 
 
 def _resolve(path: Path, file: str) -> Path:

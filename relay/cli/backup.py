@@ -1,6 +1,5 @@
 """`relay backup`: a copy of the database, or a whole backup, while the service runs."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from relay.cli.configuration import config_option, enter, fail, load, open_storage
 from relay.cli.output import progress, say, show_size
+from relay.clock import wall_clock
 from relay.places import name_page
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     job = plan_backup(settings, backup, None if folder is None else folder.absolute())
     database = open_storage(settings)
     gathered = gather(job.configuration, content, secrets=backup.secrets)
-    at = time.time_ns() // 1_000_000
+    at = wall_clock()
     with transaction(database, write=True) as tx:
         installation = note_begun(tx, at) if counts else name_installation(tx)
     try:
@@ -97,7 +97,7 @@ def _make_whole(settings: "Settings", folder: Path | None) -> None:
     except RelayError as error:
         if counts:
             with transaction(database, write=True) as tx:
-                note_failed(tx, time.time_ns() // 1_000_000, str(error))
+                note_failed(tx, wall_clock(), str(error))
         raise
     if counts:
         with transaction(database, write=True) as tx:

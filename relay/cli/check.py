@@ -12,6 +12,7 @@ import click
 
 from relay.cli.configuration import MISUSED, config_option, enter, json_option, load
 from relay.cli.output import count, print_json, say
+from relay.clock import wall_clock
 
 if TYPE_CHECKING:
     from relay.model.account import Account
@@ -73,12 +74,10 @@ def command(config: str | None, *, as_json: bool) -> None:
 
 def _find_ends(settings: "Settings") -> list[str]:
     """Give a warning for each account whose client secret or certificate ends soon."""
-    import time
-
     from relay.rules.oauth_ends import DAY, FORESEEN
     from relay.watching.snapshot import look_at_files, proofs_end
 
-    found, files, now = [], look_at_files(settings), time.time_ns() // 1_000_000
+    found, files, now = [], look_at_files(settings), wall_clock()
     for account in settings.directory.accounts:
         first = min(proofs_end(account, files), default=None)
         left = FORESEEN[0] + 1 if first is None else (first.at - now) // DAY

@@ -94,11 +94,7 @@ def _find(interview: Interview, options: dict[str, Any], draft: Draft, look: Fin
         elif found.preset is not None:
             draft.preset = found.preset
         else:
-            draft.servers = {
-                one.kind: {"host": one.host, "port": one.port, "security": str(one.security), "username": one.username}
-                for one in found.servers
-                if one.host is not None
-            }
+            draft.servers = {one.kind: one.table for one in found.servers if one.host is not None}
     if draft.preset is not None:
         _describe(interview, draft.preset)
 

@@ -174,16 +174,7 @@ def _find(changes: Changes, wishes: Wishes, look: Finder) -> "tuple[Preset | Non
     _confirm(changes, found, hosts)
     if found.preset is not None:
         return found.preset, {}
-    return None, {
-        (one.kind, key): value
-        for one in hosts
-        for key, value in {
-            "host": one.host,
-            "port": one.port,
-            "security": str(one.security),
-            "username": one.username,
-        }.items()
-    }
+    return None, {(one.kind, key): value for one in hosts for key, value in one.table.items()}
 
 
 def refuse_foreign(issuer: object, hosts: Iterable[str]) -> None:
@@ -207,11 +198,7 @@ def _confirm(changes: Changes, found: "Found", hosts: Sequence["FoundServer"]) -
 
 
 def _options(hosts: Sequence["FoundServer"]) -> list[str]:
-    return [
-        f"--{one.kind}-host {one.host} --{one.kind}-port {one.port} --{one.kind}-security {one.security}"
-        f" --{one.kind}-username {one.username}"
-        for one in hosts
-    ]
+    return [" ".join(f"--{one.kind}-{key} {value}" for key, value in one.table.items()) for one in hosts]
 
 
 def _say_nothing(domain: str, found: "Found", *, asked: bool) -> str:

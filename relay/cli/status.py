@@ -19,6 +19,7 @@ from relay.admin.wire import ask_service, read_answer
 from relay.cli.configuration import config_option, json_option, load
 from relay.cli.output import print_json, say
 from relay.cli.telling import find_own_file
+from relay.clock import wall_clock
 from relay.control.client import NoAnswerError
 from relay.model.errors import RelayError
 from relay.places import digest_of, find_storage
@@ -82,7 +83,7 @@ def _tell(config: str | None) -> Told:
     with _in_time(LONGEST - (time.monotonic() - begun)):
         from relay.admin.status import look
 
-        return look(load(config), time.time_ns() // 1_000_000, silence=silence)
+        return look(load(config), wall_clock(), silence=silence)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ No password is known here.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from relay.model.account import Security
 from relay.model.address import Address, ascii_domain
@@ -52,6 +52,11 @@ class FoundServer:
     port: int
     security: Security
     username: str
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """What stands of it in the configuration, below the account."""
+        return {"host": self.host, "port": self.port, "security": str(self.security), "username": self.username}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

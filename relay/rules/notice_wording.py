@@ -113,7 +113,7 @@ def _advise(language: str, story: Story, reply: Reply, *, expired: bool, again: 
     if not row.about.is_of_account or (own is None and not (row.about is About.LOGIN and report is Report.DELAYED)):
         return cause, action
     if own is not None and story.account:
-        advice = own.advice.replace("{account}", shlex.quote(plain(story.account, _SUBJECT_OCTETS)))
+        advice = own.of(shlex.quote(plain(story.account, _SUBJECT_OCTETS))).advice
         return cause, f"{advice} {words.action or texts.then_again.format(again=again)}"
     if words.action:
         return cause, f"{texts.not_yours_yet} {words.action}"

@@ -9,12 +9,12 @@ import contextlib
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from relay.clock import wall_clock
 from relay.model.errors import StorageError
 from relay.storage.faults import is_of_source, plain_reason
 from relay.storage.sqlite_file import opened_file
@@ -150,7 +150,7 @@ def _copy_in_steps(old: sqlite3.Connection, new: sqlite3.Connection, page: int, 
 
 def _hold_all(file: Path) -> int:
     """Hold all that waits, and note why; return the number of deliveries."""
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     with opened_file(file, "rwc") as connection, connection:
         held = [row[0] for row in connection.execute(_HOLD).fetchall()]
         if connection.execute(_HAS_EVENTS).fetchone():  # the first release had none

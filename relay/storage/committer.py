@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Engine
 
+from relay.clock import wall_clock
 from relay.emitting import emit
 from relay.events.service import CommitInDoubt
 from relay.model.ids import first_id, make_id
@@ -103,7 +104,7 @@ class Committer:
         for n in range(1, _TRIES + 1):
             is_old = self._connection is not None
             self._number += 1
-            name = make_id(time.time_ns() // 1_000_000, self._number.to_bytes(10, "big"))
+            name = make_id(wall_clock(), self._number.to_bytes(10, "big"))
             try:
                 self._commit_once(batch, name)
             except CommitError as error:
@@ -172,6 +173,6 @@ class Committer:
             if self._connection is not None:
                 tx = self._connection.begin()
                 meta.forget(tx, self._key)
-                meta.forget_below(tx, _FAMILY, first_id(time.time_ns() // 1_000_000 - _DAY))
+                meta.forget_below(tx, _FAMILY, first_id(wall_clock() - _DAY))
                 self._connection.commit()
         self._disconnect()

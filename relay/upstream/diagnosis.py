@@ -81,7 +81,7 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> W
     if cause is None:
         return Words(what=fault, advice=_NO_CAUSE)
     words = explain_cause(cause, "en")
-    return Words(what=fault, advice=f"{words.what} {words.advice}")
+    return Words(what=fault, advice=str(words))
 
 
 async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Words | None:

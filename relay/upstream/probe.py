@@ -256,7 +256,7 @@ def _place(account: Account, server: Server) -> str:
 def _explain(reply: Reply, account: Account, stage: Stage = Stage.LOGIN) -> str:
     """Say what an answer means, and what to do; empty where no row has words for it."""
     words = explain(reply, "en", account=shlex.quote(account.name), stage=stage)
-    return "" if words is None else f"{words.what} {words.advice}"
+    return "" if words is None else str(words)
 
 
 async def _fail(

@@ -38,7 +38,7 @@ async def find_host(course: Course, server: Server) -> bool:
             await asyncio.gather(*(_try_family(course, one) for one in families))
         return True
     words = explain_cause(cause, "en")
-    course.end(name, good=False, text=text, advice=f"{words.what} {words.advice}")
+    course.end(name, good=False, text=text, advice=str(words))
     return False
 
 

@@ -125,7 +125,7 @@ async def _send(course: Course, way: Way, header: bytes, body: bytes) -> bool:
         course.end(name, text=str(result.final))
         return True
     words = explain(refused, "en", account=shlex.quote(way.account.name), stage=Stage.SEND)
-    advice = "" if words is None else f"{words.what} {words.advice}"
+    advice = "" if words is None else str(words)
     again = "Ask the provider, with this answer." if refused.is_permanent else "Try again in some minutes."
     course.end(name, good=False, text=str(refused), advice=advice or again)
     return False

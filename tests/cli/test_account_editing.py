@@ -14,6 +14,9 @@ from tests.editing.test_tables import changed_lines
 from tests.peers.relay_process import ROOT
 
 SMTP = ("--address", "new@example.com", "--smtp-host", "smtp.example")
+ENTRA = (
+    "--preset", "microsoft365", "--oauth", "microsoft", "--flow", "app", "--client-id", "x", "--tenant", "example.com",
+)  # fmt: skip
 
 
 def _account(config: Path, name: str) -> dict[str, Any]:
@@ -288,19 +291,7 @@ def test_an_edit_that_says_nothing_or_renames_is_wrong_usage(run: Run) -> None:
 
 
 def test_another_client_secret_takes_the_place_of_the_old_one(run: Run, config: Path) -> None:
-    entra = (
-        "--preset",
-        "microsoft365",
-        "--oauth",
-        "microsoft",
-        "--flow",
-        "app",
-        "--client-id",
-        "x",
-        "--tenant",
-        "example.com",
-    )
-    assert run("account", "add", "new", *SMTP[:2], *entra, stdin="old\n").status == 0
+    assert run("account", "add", "new", *SMTP[:2], *ENTRA, stdin="old\n").status == 0
     file = config.parent / "secrets" / "new.client"
     said = run("account", "edit", "new", "--secret-expires", "2028-01-01", stdin="other\n")
     assert said.status == 0
@@ -327,19 +318,7 @@ def test_another_client_secret_takes_the_place_of_the_old_one(run: Run, config: 
 def test_what_an_account_does_not_log_in_by_is_not_asked_for(
     run: Run, config: Path, account: str, option: tuple[str, ...], said: str
 ) -> None:
-    entra = (
-        "--preset",
-        "microsoft365",
-        "--oauth",
-        "microsoft",
-        "--flow",
-        "app",
-        "--client-id",
-        "x",
-        "--tenant",
-        "example.com",
-    )
-    assert run("account", "add", "new", *SMTP[:2], *entra, stdin="old\n").status == 0
+    assert run("account", "add", "new", *SMTP[:2], *ENTRA, stdin="old\n").status == 0
     before = config.read_bytes()
     found = run("account", "edit", account, *option, stdin="x\n")
     assert found.status == 2

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.peers.dovecot import PASSWORD, Dovecot
-from tests.peers.oauth_provider import provider
-from tests.peers.oauth_server import CLIENT, USER, OAuthServer, end_of
+from tests.peers.oauth_provider import provider, sign_in
+from tests.peers.oauth_server import CLIENT, USER, OAuthServer
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ROOT, RelayProcess
 
@@ -92,20 +92,7 @@ def test_with_a_token(tmp_path: Path, flow: str) -> None:
             file.write_text(f"{server.secret}\n")
             file.chmod(0o600)
             options += ["--client-secret-file", str(file)]
-        command = [sys.executable, "-u", "-m", "relay", "init", "-c", str(config), *options]
-        with subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith(f"{server.url}/authorize"):
-                    process.stdin.write(f"{end_of(line.strip())}\n")
-                    process.stdin.flush()
-        said = "".join(lines)
-        assert process.returncode == 0, said
+        said = sign_in(server, "init", "-c", str(config), *options)
         assert "anna works" in said
         assert not any(secret in said + config.read_text() for secret in server.issued)
         see_mail_go_and_come(config, postfix, dovecot)

@@ -17,8 +17,8 @@ import pytest
 
 from tests.peers.dovecot import Dovecot
 from tests.peers.machine import wait_until
-from tests.peers.oauth_provider import provider
-from tests.peers.oauth_server import USER, OAuthServer, Rotation, end_of
+from tests.peers.oauth_provider import provider, sign_in
+from tests.peers.oauth_server import USER, OAuthServer, Rotation
 from tests.peers.postfix import Postfix
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
 
@@ -101,21 +101,8 @@ def test_somebody_signs_in_and_mail_leaves_and_comes(server: OAuthServer, tmp_pa
 
 def authorize(relay: RelayProcess, server: OAuthServer, flow: str) -> str:
     """Run `relay account authorize`; in a browser that is on another computer, from which the address is pasted."""
-    command = [sys.executable, "-u", "-m", "relay", "account", "authorize", "anna", "-c", str(relay.config)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith(f"{server.url}/authorize"):
-                process.stdin.write(f"{end_of(line.strip())}\n")
-                process.stdin.flush()
-        assert process.wait(30) == 0, lines
     assert flow in ("device", "browser")
-    return "".join(lines)
+    return sign_in(server, "account", "authorize", "anna", "-c", str(relay.config))
 
 
 @pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])

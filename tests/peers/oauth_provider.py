@@ -1,13 +1,16 @@
 """A real provider that takes tokens alone: Dovecot asks the server that has issued them, and Postfix asks Dovecot."""
 
 import contextlib
+import subprocess
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 from tests.peers.dovecot import Dovecot
-from tests.peers.oauth_server import OAuthServer
+from tests.peers.oauth_server import OAuthServer, end_of
 from tests.peers.postfix import Postfix
+from tests.peers.relay_process import ROOT
 
 _ASKS = """
 auth_mechanisms = plain login {mechanisms}
@@ -49,3 +52,24 @@ def provider(
         }
         with Dovecot(more=more) as dovecot, Postfix(logins={"nobody": "x"}, settings=sasl) as postfix:
             yield postfix, dovecot
+
+
+def sign_in(server: OAuthServer, *words: str) -> str:
+    """Run a command of the relay that signs in, to its good end, and return what it says.
+
+    A browser is on another computer: the address that it ends on is pasted.
+    """
+    command = [sys.executable, "-u", "-m", "relay", *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith(f"{server.url}/authorize"):
+                process.stdin.write(f"{end_of(line.strip())}\n")
+                process.stdin.flush()
+        assert process.wait(30) == 0, lines
+    return "".join(lines)

@@ -244,6 +244,6 @@ def read_cause(text: str) -> Cause | None:
 
 def explain_cause(cause: Cause, language: str, *, account: str = "NAME") -> Words:
     """Tell a cause in `de` or `en`; `account`: for the commands of the advice, as a shell wants it."""
-    words = _BY_NAME[cause].words(language)
+    words = _BY_NAME[cause].explain(language, account)
     assert words is not None
-    return Words(what=words.what, advice=words.advice.replace("{account}", account))
+    return words

@@ -1,7 +1,7 @@
 """Finds the row of an answer: the one place that decides what a provider's answer means."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from relay.model.reply import Reply
@@ -33,8 +33,12 @@ def all_rows() -> tuple[Row, ...]:
     return (*CONNECTION_ROWS, *MICROSOFT_ROWS, *PROVIDER_ROWS, *GENERAL_ROWS)
 
 
+@lru_cache(maxsize=64)
 def find_row(reply: Reply, stage: Stage | None = None) -> Row:
-    """Find what an answer means; `stage`: at which step it was given, None where that is not known."""
+    """Find what an answer means; `stage`: at which step it was given, None where that is not known.
+
+    The last ones are kept: each refusal is looked up some six times, for what to do and what to say.
+    """
     if stage in (None, Stage.LOGIN) and (of_token := says_of_token(reply.text)) is not None:
         return of_token
     status, text = reply.enhanced.partition(".")[2], plain_words(reply)
@@ -58,7 +62,7 @@ def explain(reply: Reply, language: str, *, account: str, stage: Stage | None = 
 
     `account` is its name, for commands, as a shell wants it.
     """
-    return _fill_in(find_row(reply, stage).words(language), account)
+    return find_row(reply, stage).explain(language, account)
 
 
 def find_poll_row(failure: str) -> Row:
@@ -76,11 +80,7 @@ def find_poll_row(failure: str) -> Row:
 
 def explain_poll(failure: str, language: str, *, account: str) -> Words | None:
     """Tell what the failure of a poll means, as `explain` does."""
-    return _fill_in(find_poll_row(failure).words(language), account)
-
-
-def _fill_in(words: Words | None, account: str) -> Words | None:
-    return None if words is None else Words(what=words.what, advice=words.advice.replace("{account}", account))
+    return find_poll_row(failure).explain(language, account)
 
 
 def parse_stored(line: str) -> Reply:

@@ -81,6 +81,13 @@ class Words(Value):
     advice: str = ""
     """What to do next: a sentence."""
 
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}"
+
+    def of(self, account: str) -> "Words":
+        """Return them with an account's name in the commands of the advice; `account`: as a shell wants it."""
+        return Words(what=self.what, advice=self.advice.replace("{account}", account))
+
 
 def say(what: str, advice: str = "") -> Words:
     """Put what is the matter and what to do into words; {account} in an advice is the account's name."""
@@ -138,6 +145,11 @@ class Row(Value):
     def words(self, language: str) -> Words | None:
         """Return its words in `de` or `en`; None where it has none of its own."""
         return self.german if language == "de" else self.english
+
+    def explain(self, language: str, account: str) -> Words | None:
+        """Return its words in `de` or `en` as an account's administrator reads them; `account`: as a shell wants it."""
+        words = self.words(language)
+        return None if words is None else words.of(account)
 
 
 ANYTHING: Final = Row(name=Advice.OTHER, about=About.UNKNOWN)

@@ -35,13 +35,7 @@ def explain_sign_in(error: str, language: str, *, account: str, description: str
     `account` is its name, for the command that mends it, as a shell wants it.
     """
     row = find_sign_in_row(error, description)
-    words = None if row is None else row.words(language)
-    return None if words is None else fill_in(words, account)
-
-
-def fill_in(words: Words, account: str) -> Words:
-    """Write an account's name into the commands of an advice."""
-    return Words(what=words.what, advice=words.advice.replace("{account}", account))
+    return None if row is None else row.explain(language, account)
 
 
 def _first(rows: Iterable[Row], text: str) -> Row | None:
