@@ -23,7 +23,7 @@ PORTS: Final[Mapping[str, tuple[int, ...]]] = {"smtp": (465, 587), "pop3": (995,
 """The ports of each protocol where a file names none."""
 IMPLICIT_TLS: Final = frozenset({465, 993, 995})
 """Ports on which TLS begins with the first byte (RFC 8314); on all others it begins by STARTTLS."""
-_OWN_KEYS: Final = frozenset({"host", "ports", "login"})
+_OWN_KEYS: Final = frozenset({"host", "other_hosts", "ports", "login"})
 
 
 class Words(NamedTuple):
@@ -63,11 +63,18 @@ class Endpoint:
 
     host: str | None
     """None: each account has a host of its own."""
+    other_hosts: tuple[str, ...]
+    """Names of the provider's that may be written in its place, since they take the same logins."""
     ports: tuple[int, ...]
     """Those that it offers, all with TLS; the first is the one to use."""
     login: Login
     settings: Mapping[str, Any]
     """Keys of the account's table (`recipients_per_message`, `interval`, ...) with the values that suit it."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All its names; none where each account has a host of its own."""
+        return self.other_hosts if self.host is None else (self.host, *self.other_hosts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +125,7 @@ class Preset:
 
     def has(self, host: str) -> bool:
         """Return whether it has a server of this very name (as A-labels, lower case)."""
-        return any(host == server.host for server in self.servers.values())
+        return any(host in server.hosts for server in self.servers.values())
 
 
 @functools.cache
@@ -195,7 +202,7 @@ def hosts_of_issuer(provider: str) -> frozenset[str]:
     A token of Microsoft's or Google's goes to no other host, since it opens the mailbox to whoever gets it.
     """
     offers = (one for one in all_presets() if one.oauth is not None and one.oauth.provider == provider)
-    return frozenset(server.host for one in offers for server in one.servers.values() if server.host is not None)
+    return frozenset(host for one in offers for server in one.servers.values() for host in server.hosts)
 
 
 def is_below(name: str, domain: str) -> bool:
@@ -229,6 +236,7 @@ def _read(name: str, content: dict[str, Any]) -> Preset:
 def _server(kind: str, table: dict[str, Any]) -> Endpoint:
     return Endpoint(
         host=table.get("host"),
+        other_hosts=tuple(table.get("other_hosts", ())),
         ports=tuple(table.get("ports", PORTS[kind])),
         login=Login(table.get("login", Login.ADDRESS)),
         settings={key: value for key, value in table.items() if key not in _OWN_KEYS},

@@ -69,7 +69,8 @@ def _row(kind: str, server: Endpoint) -> str:
     ports = " or ".join(f"{port}" for port in server.ports)
     login = "the address" if server.login is Login.ADDRESS else "what stands before the @"
     settings = ", ".join(f"`{key} = {value!r}`".replace("'", '"') for key, value in server.settings.items())
-    return f"| {kind.upper()} | {server.host or 'its own'} | {ports} | {login} | {settings} |"
+    hosts = " or ".join(server.hosts) or "its own"
+    return f"| {kind.upper()} | {hosts} | {ports} | {login} | {settings} |"
 
 
 if __name__ == "__main__":

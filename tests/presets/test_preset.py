@@ -48,7 +48,8 @@ def test_each_is_whole(preset: Preset) -> None:
     own = [kind for kind, server in preset.servers.items() if server.host is None]
     assert bool(own) == (preset.find_host is not None) == (preset.example is not None)
     for server in preset.servers.values():
-        assert server.host is None or (is_host_name(server.host) and server.host == server.host.lower())
+        assert all(is_host_name(host) and host == host.lower() for host in server.hosts)
+        assert server.host is not None or not server.other_hosts
         assert set(server.ports) <= IMPLICIT_TLS | {587, 110, 143}
     for name in (*preset.domains, *preset.mx):
         assert is_host_name(name)
@@ -118,6 +119,8 @@ def test_found_by_the_suffix_of_an_exchanger_at_a_dot(host: str, expected: str |
         ([], "office.example", []),
         (["smtp.gmail.com"], "gmail.com", ["gmail"]),
         (["smtp.gmail.com", "pop.gmail.com"], "office.example", ["google"]),
+        (["smtp-relay.gmail.com", "pop.gmail.com"], "office.example", ["google"]),
+        (["smtp.googlemail.com", "pop.googlemail.com"], "googlemail.com", ["gmail"]),
         (["outlook.office365.com"], "office.example", ["microsoft365"]),
         (["outlook.office365.com"], "hotmail.de", ["outlook.com"]),
         (["smtp-mail.outlook.com", "outlook.office365.com"], "office.example", ["outlook.com"]),
@@ -130,7 +133,7 @@ def test_found_by_all_its_servers_names_and_the_domain(hosts: list[str], domain:
 @pytest.mark.parametrize("domain", ["office.example", "outlook.de", "gmail.com", "zoho.com"])
 def test_all_servers_of_a_provider_are_told_apart_from_those_of_others(domain: str) -> None:
     for preset in all_presets():
-        for host in filter(None, (server.host for server in preset.servers.values())):
+        for host in (host for server in preset.servers.values() for host in server.hosts):
             assert len(presets_of_hosts([host], domain)) == 1, (preset.name, host)
 
 
