@@ -48,7 +48,11 @@ class Endpoints:
     device: str | None = None
     authorize: str | None = None
     issuer: str | None = None
-    """What it calls itself (RFC 9207); None where only its origin is known."""
+    """What it calls itself in each answer of its page (RFC 9207 section 2.4): one without it is not its own.
+
+    None where it may say nothing, so that what it says is compared by its origin alone. Google has it in its answers
+    since 2026, and announces it; Microsoft does neither.
+    """
 
 
 def endpoints_of(oauth: OAuth) -> Endpoints:
@@ -168,6 +172,11 @@ def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
         raise RedirectError(
             "comes from another issuer than the one that was asked: do not go on, somebody interferes",
             "kommt von einem anderen Aussteller als dem gefragten: machen Sie nicht weiter, jemand mischt sich ein",
+        )
+    if issuer is None and endpoints.issuer is not None and "code" in found:
+        raise RedirectError(
+            f"does not say that it comes from {endpoints.issuer} (iss=...): copy the whole address anew",
+            f"sagt nicht, dass sie von {endpoints.issuer} kommt (iss=...): kopieren Sie die ganze Adresse noch einmal",
         )
     if "error" in found:
         said = f"{clean(found['error'])} {clean(found.get('error_description', ''))}"

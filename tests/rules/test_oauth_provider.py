@@ -119,12 +119,31 @@ def test_what_is_refused(query: str, says: str) -> None:
     assert "sesame" not in str(error.value) + error.value.by("de")
 
 
-def test_google_calls_itself_by_one_name() -> None:
-    google = endpoints_of(oauth(Provider.GOOGLE))
-    query = "code=c&state=s&iss=https%3A%2F%2Faccounts.google.com"
-    assert read_redirect(f"http://127.0.0.1/?{query}", endpoints=google, state="s") == "c"
-    with pytest.raises(ValueError, match="another issuer"):
-        read_redirect(f"http://127.0.0.1/?{query}%2Fx", endpoints=google, state="s")
+def test_google_always_says_who_it_is_and_by_one_name() -> None:
+    """As in the answers of its page of these days, which say all this and more."""
+    google, query = endpoints_of(oauth(Provider.GOOGLE)), "http://127.0.0.1/?state=s&{}code=c&authuser=0&prompt=consent"
+    named = query.format("iss=https%3A%2F%2Faccounts.google.com&")
+    assert read_redirect(named, endpoints=google, state="s") == "c"
+    for issuer in ("https://accounts.google.com/", "https://Accounts.google.com", "accounts.google.com", ""):
+        with pytest.raises(RedirectError, match="another issuer"):
+            read_redirect(query.format(f"{urlencode({'iss': issuer})}&"), endpoints=google, state="s")
+    with pytest.raises(RedirectError, match=r"does not say that it comes from https://accounts\.google\.com") as error:
+        read_redirect(query.format(""), endpoints=google, state="s")
+    assert "sagt nicht" in error.value.by("de")
+    with pytest.raises(RedirectError, match="provider refused: access_denied"):
+        read_redirect("http://127.0.0.1/?error=access_denied&state=s", endpoints=google, state="s")
+
+
+@pytest.mark.parametrize("provider", [Provider.MICROSOFT, Provider.CUSTOM])
+def test_who_may_say_nothing_of_himself_is_compared_where_he_does(provider: Provider) -> None:
+    """Microsoft says nothing; should it ever, it calls itself by the directory's id, which nobody needs to know."""
+    endpoints = endpoints_of(oauth(provider, authorize_url="https://login.microsoftonline.com/x"))
+    for issuer in ("", "&iss=https%3A%2F%2Flogin.microsoftonline.com%2F0-0%2Fv2.0"):
+        assert read_redirect(f"http://localhost/?code=c&state=s{issuer}", endpoints=endpoints, state="s") == "c"
+    with pytest.raises(RedirectError, match="another issuer"):
+        read_redirect(
+            "http://localhost/?code=c&state=s&iss=https%3A%2F%2Fsts.evil.example", endpoints=endpoints, state="s"
+        )
 
 
 @pytest.mark.parametrize(
