@@ -110,9 +110,8 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
     elif "pop3" not in chosen.servers and "pop3" in chosen.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")
-    if settings is not None:
-        _warn(settings, name)
-        reload(settings)
+    _warn(settings, name)
+    reload(settings)
     if oauth:
         account_oauth.say_next(name, values["oauth"])
     else:
@@ -158,9 +157,8 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
         from relay.cli.configuration import load
 
         settings = load(config)
-    if settings is not None:
-        _warn(settings, name)
-        reload(settings)
+    _warn(settings, name)
+    reload(settings)
     if ("oauth", "secret_expires") in changes and not options["client_secret"] and "oauth" in table:
         say(
             f"The secret itself stays as it is; for another one: relay account edit {shlex.quote(name)} --client-secret"
@@ -199,8 +197,7 @@ def remove_(config: str | None, name: str, *, yes: bool) -> None:
         say(f"Its password is still in {file}: remove that where nothing else needs it")
     if file := table.get("oauth", {}).get("client_secret_file"):
         say(f"Its client secret is still in {file}: remove that where nothing else needs it")
-    if settings is not None:
-        reload(settings)
+    reload(settings)
 
 
 class _Edit(NamedTuple):
@@ -249,9 +246,9 @@ def _trust(options: Options, servers: Sequence[str]) -> Changes:
     return {(one, "ca_file"): options["ca_file"] for one in servers if options["ca_file"]}
 
 
-def _warn(settings: "Settings", name: str) -> None:
-    """Say what is probably not meant so in an account."""
-    for warning in settings.warnings:
+def _warn(settings: "Settings | None", name: str) -> None:
+    """Say what is probably not meant so in an account that was changed."""
+    for warning in settings.warnings if settings else ():
         if f": account[{name}]" in warning:
             say(f"warning: {warning}")
 

@@ -90,11 +90,16 @@ class Alone:
                 runner.run(service.stop())
 
     def record(self, event: Event) -> None:
-        """Write into the log's file what was done, or to standard error: a running service logs it as well."""
+        """Write into the log's file what was done, or to standard error: a running service logs it as well.
+
+        Who sits at a terminal is told by the command itself what was done, and reads no log there.
+        """
         from relay import logs
         from relay.emitting import emit
 
         log = self._settings.log
+        if log.file is None and os.isatty(logs.STDERR):
+            return
         form = "console" if log.file is None else log.format
         logs.configure(form=form, level=log.level, file=log.file, descriptor=logs.STDERR)
         emit(event)

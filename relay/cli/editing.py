@@ -239,8 +239,10 @@ def remove(config: str | None, kind: str, name: str) -> "Settings | None":
         sys.exit(MISUSED)
 
 
-def reload(settings: "Settings") -> None:
-    """Let a running service take the change over, and show what it says; without one say so."""
+def reload(settings: "Settings | None") -> None:
+    """Let a running service take a change over, if there is one, and show what it says; without a service say so."""
+    if settings is None:
+        return
     if (status := hand_over(settings)) is None:
         say("The service is not running. Start it: systemctl start relay, or relay serve")
     elif status:

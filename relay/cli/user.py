@@ -51,8 +51,7 @@ def add(config: str | None, name: str, *, password: bool, **options: Any) -> Non
         values["password_hash"] = _hash(ask_secret(f"Password of {name}", new=True))
     settings = editing.add(config, "user", name, values)
     say(f"{name} is in {path} now")
-    if settings is not None:
-        reload(settings)
+    reload(settings)
 
 
 @command.command("remove", short_help="Remove a user from relay.toml.")
@@ -62,9 +61,7 @@ def remove_(config: str | None, name: str) -> None:
     """Remove the user NAME from relay.toml; what refers to him is named, and must go first. His inbox stays."""
     settings = remove(config, "user", name)
     say(f"{name} is no longer in {find_file(config)}")
-    if settings is None:
-        return
-    if (inbox := settings.inboxes / name).is_dir():
+    if settings is not None and (inbox := settings.inboxes / name).is_dir():
         say(f"The inbox stays where it is, with all mail in it: {inbox}")
     reload(settings)
 
@@ -88,8 +85,7 @@ def password(config: str | None, name: str | None) -> None:
     hashed = _hash(ask_secret(f"New password of {name}", new=True))
     settings = change(config, path, lambda before: change_table(before, "user", name, {("password_hash",): hashed}))
     say(f"{name} has another password in {path}")
-    if settings is not None:
-        reload(settings)
+    reload(settings)
 
 
 def _hash(secret: str) -> str:

@@ -1,5 +1,7 @@
 """What a command does where no service runs, or one that gives no answer; all of tests/cli asks without one as well."""
 
+import os
+import pty
 import socket
 import threading
 from collections.abc import Generator
@@ -48,6 +50,24 @@ def test_who_changed_something_is_logged_on_standard_error_where_the_log_has_no_
     assert run("account", "resume", "sales").status == 0
     assert capfd.readouterr().err == ""
     assert '"action":"resume"' in (config.parent / "relay.log").read_text().replace(" ", "")
+
+
+def test_who_sits_at_a_terminal_reads_no_log_there(run: Run, config: Path) -> None:
+    file = config.parent / "relay.log"
+    master, terminal = pty.openpty()
+    before = os.dup(2)
+    os.dup2(terminal, 2)
+    try:
+        assert run("account", "pause", "sales").status == 0
+        config.write_text(config.read_text() + f'\n[log]\nfile = "{file}"\n')
+        assert run("account", "resume", "sales").status == 0
+        os.write(2, b"end")
+    finally:
+        os.dup2(before, 2)
+    assert os.read(master, 4096) == b"end"
+    for descriptor in (master, terminal, before):
+        os.close(descriptor)
+    assert '"action":"resume"' in file.read_text().replace(" ", "")
 
 
 @pytest.mark.usefixtures("silent")
