@@ -17,7 +17,7 @@ from relay.accounts.issuer import Issuer
 from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError, SignInNeededError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
-from relay.rules.answers.token_rows import NO_TOKEN, sign_in_command
+from relay.rules.answers.token_rows import NO_TOKEN, nobody_signed_in, sign_in_command
 from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
 from relay.rules.oauth_ends import remark_on_end, renewed
 from relay.rules.oauth_provider import binding_of
@@ -272,7 +272,7 @@ class TokenKeeper:
 
 
 def _nobody(oauth: OAuth) -> SignInNeededError:
-    return SignInNeededError(f"nobody has signed in yet: {sign_in_command(oauth.account)}")
+    return SignInNeededError(nobody_signed_in(oauth.account))
 
 
 def refused(host: str, refusal: Refusal) -> CredentialError:

@@ -14,9 +14,9 @@ from relay.admin.words import count, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, StateConflictError
-from relay.model.oauth import Flow
 from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
+from relay.rules.answers.token_rows import is_ours
 from relay.rules.moments import utc_time
 from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
@@ -26,6 +26,10 @@ from relay.storage.logins import list_logins
 from relay.storage.standing import QueueState, read_standing
 from relay.watching.snapshot import AccountState, sign_in_of
 
+_REASONS: Final = ("login refused", "can't log in")
+"""Why an account is paused, where no person has done so; the second: no provider has refused it."""
+_LOUD: Final = ("fails", *_REASONS, "not signed in")
+"""What a person must see in the list at once."""
 _WIDE: Final = 76
 """Characters of a line of advice."""
 
@@ -45,10 +49,17 @@ class Line(AccountState):
         if not self.account.has_way_out:
             return "only receives"
         if self.pause is not None:
-            return "paused" if self.pause.by_person else "login refused"
+            return "paused" if self.pause.by_person else _REASONS[self.lacks_login]
+        if self.needs_sign_in:
+            return "not signed in"
         if self.fails:
             return "fails"
         return "sends" if self.news.last_sent is not None else "not tried yet"
+
+    @property
+    def lacks_login(self) -> bool:
+        """Whether the account is paused since it has nothing to log in with, so that no provider has refused it."""
+        return self.pause is not None and is_ours(parse_stored(self.pause.reason).text)
 
     @property
     def fails(self) -> bool:
@@ -144,7 +155,7 @@ def view(line: Line) -> Json:
         "active": line.queue.active,
         "held": line.queue.held,
         "paused_since": None if pause is None else utc_time(pause.since),
-        "paused_by": None if pause is None else "command" if pause.by_person else "login refused",
+        "paused_by": None if pause is None else "command" if pause.by_person else _REASONS[line.lacks_login],
         "reason": "" if pause is None else pause.reason,
         "next_probe": None if pause is None or pause.by_person else utc_time(pause.next_probe),
         "last_sent": utc_time(news.last_sent),
@@ -162,7 +173,7 @@ def _sends(line: Line, now: int, zone: tzinfo) -> str:
         return "no"
     if line.state == "sends" and line.news.last_sent is not None:
         return f"works, last {show_ago(line.news.last_sent, now, zone)}"
-    return line.state.upper() if line.state in ("fails", "login refused") else line.state
+    return line.state.upper() if line.state in _LOUD else line.state
 
 
 def _collects(line: Line, now: int, zone: tzinfo) -> str:
@@ -170,6 +181,8 @@ def _collects(line: Line, now: int, zone: tzinfo) -> str:
         return "no"
     if line.mailbox is not None and line.mailbox.error:
         return "FAILS"
+    if line.needs_sign_in:
+        return "NOT SIGNED IN"
     if line.mailbox is None or line.mailbox.last_ok is None:
         return "not tried yet"
     return f"works, last {show_ago(line.mailbox.last_ok, now, zone)}"
@@ -195,12 +208,14 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             mend = f'Enter the right password: "relay account edit {quoted} --password".'
             if line.account.oauth is not None:
                 mend = f'Sign in anew: "relay account authorize {quoted}".'
+            said = parse_stored(line.pause.reason).text if line.lacks_login else line.pause.reason
+            what = "can't log in" if line.lacks_login else "the provider refuses the login"
             found.append(
-                f"{name}: the provider refuses the login since {since}: {_sentence(line.pause.reason)}{held_up}"
+                f"{name}: {what} since {since}: {_sentence(said)}{held_up}"
                 f" Nothing is lost, and nothing expires."
                 f" {_meaning(line.pause.reason, name, Stage.LOGIN) or mend} Then: {test}"
             )
-    elif _needs_sign_in(line):
+    elif line.needs_sign_in:
         found.append(f"{name}: nobody has signed in yet.{held_up} To do so: relay account authorize {quoted}")
     elif line.news.last_error is not None and line.state != "excluded":
         said, news = _sentence(line.news.last_error), line.news
@@ -227,13 +242,6 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             f" {'lies' if line.quarantined == 1 else 'lie'} in the quarantine. See: relay quarantine list"
         )
     return found
-
-
-def _needs_sign_in(line: Line) -> bool:
-    """Tell whether an account that is used has no login yet, or none that fits what the configuration says now."""
-    account = line.account
-    signs_in = account.oauth is not None and account.oauth.flow is not Flow.APP
-    return signs_in and line.sign_in is None and not account.excluded
 
 
 def _meaning(said: str, account: str, stage: Stage | None = None) -> str:

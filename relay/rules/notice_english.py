@@ -133,6 +133,13 @@ ENGLISH = Texts(
             " person who looks after the mail service.",
         ),
     },
+    cannot_log_in=AlertText(
+        subject="Account {account} cannot log in",
+        what='The account "{account}" ({address}) has nothing to log in with at its provider. Nothing is sent through'
+        " this account for now. No e-mail is lost: all of them wait, and meanwhile no time limit runs out.",
+        action='"relay account test {command}" shows what is missing.',
+        mended='"relay account resume {command}" then tries it at once.',
+    ),
     alerts={
         Alert.ACCOUNT_PAUSED: AlertText(
             subject="Login refused: account {account}",

@@ -139,6 +139,14 @@ GERMAN = Texts(
             " Nachricht der Person, die den Maildienst betreut.",
         ),
     },
+    cannot_log_in=AlertText(
+        subject="Anmeldung nicht möglich: Konto {account}",
+        what="Dem Konto „{account}“ ({address}) fehlt, womit es sich beim E-Mail-Anbieter anmelden kann. Deshalb wird"
+        " über dieses Konto vorerst nichts gesendet. Keine E-Mail geht verloren: Alle warten, und solange läuft"
+        " keine Frist ab.",
+        action="„relay account test {command}“ zeigt, was fehlt.",
+        mended="„relay account resume {command}“ versucht es danach sofort.",
+    ),
     alerts={
         Alert.ACCOUNT_PAUSED: AlertText(
             subject="Anmeldung abgelehnt: Konto {account}",

@@ -11,6 +11,7 @@ from relay.model.reply import Reply
 from relay.rules.answers.about import About
 from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.reading import choose_advice, explain, find_row
+from relay.rules.answers.token_rows import is_ours, quotes_issuer
 from relay.rules.domains import readable_address
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
@@ -124,6 +125,8 @@ def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool 
     """Write the subject and the text of an alert; `helped` as in `alert_notice`."""
     texts, mail = TEXTS[language], facts.message
     words = texts.alerts[facts.kind]
+    if facts.kind is Alert.ACCOUNT_PAUSED and facts.reply is not None and is_ours(facts.reply.text):
+        words = texts.cannot_log_in
     named = {
         "account": plain(facts.account, _SUBJECT_OCTETS),
         "address": readable_address(plain(facts.address)),
@@ -159,6 +162,8 @@ def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
     own = next((words for begin, words in OWN_CAUSES.items() if reply.text.lower().startswith(begin)), None)
     if own is not None:
         return texts.problem_label, own[language]
+    if is_ours(reply.text):
+        return texts.problem_label, plain(reply.text) if language == "en" or quotes_issuer(reply.text) else ""
     if reply.code:
         return texts.reply_label, plain(str(reply))
     cause = read_cause(reply.text)

@@ -128,5 +128,7 @@ class Texts(Value):
     for_another: str
     """The Subject of a notice that somebody else gets, with {reader} and {subject}."""
     advice: Mapping[Advice, Hint]
+    cannot_log_in: AlertText
+    """In place of `Alert.ACCOUNT_PAUSED`, where no provider refuses: the account has nothing to log in with."""
     alerts: Mapping[Alert, AlertText]
     reports: Mapping[Report, ReportText]

@@ -57,6 +57,7 @@ class Kind(StrEnum):
     CERTIFICATE_EXPIRES = "certificate_expires"
     LOGIN_ENDS = "login_ends"
     LOGIN_ENDED = "login_ended"
+    SIGN_IN_NEEDED = "sign_in_needed"
     SIGN_IN_OVER = "sign_in_over"
     SIGN_IN_ENDS = "sign_in_ends"
     PROOF_ENDS = "proof_ends"
@@ -221,9 +222,11 @@ def _proofs(snapshot: Snapshot, now: int) -> Iterator[Finding]:
 
 
 def _sign_ins(snapshot: Snapshot, now: int) -> Iterator[Finding]:
-    """Find the logins of persons that are over while nothing has needed them yet, and those that end soon."""
+    """Find the logins of persons that are missing or over while nothing has needed them yet, and that end soon."""
     for state in snapshot.accounts:
         oauth, login, name = state.account.oauth, state.sign_in, state.account.name
+        if state.needs_sign_in and not _says_of_login(state):
+            yield _needs_you(kind=Kind.SIGN_IN_NEEDED, subject=name, mails=state.queue.waiting)
         if oauth is None or login is None or state.account.excluded:
             continue
         is_known = state.pause is not None or (state.mailbox is not None and bool(state.mailbox.error))
@@ -232,6 +235,12 @@ def _sign_ins(snapshot: Snapshot, now: int) -> Iterator[Finding]:
         elif (end := end_of_login(oauth, login)) is not None and end.is_near(now):
             left = max(0, (end.at - now) // DAY)
             yield _needs_you(kind=Kind.SIGN_IN_ENDS, subject=name, number=left, again=end.again)
+
+
+def _says_of_login(state: AccountState) -> bool:
+    """Return whether a pause or a poll has said already that the account can't log in."""
+    refused = state.pause is not None and not state.pause.by_person
+    return refused or (state.mailbox is not None and says_of_token(state.mailbox.error) is not None)
 
 
 def _gone(name: str, queue: QueueState) -> Iterator[Finding]:

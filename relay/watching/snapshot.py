@@ -14,7 +14,7 @@ from relay.certificates.store import RENEWED, Store
 from relay.model.account import Account
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
-from relay.model.oauth import StoredLogin
+from relay.model.oauth import Flow, StoredLogin
 from relay.places import digest_of
 from relay.rules.certificates import read_pem, warn_at
 from relay.rules.hours import open_time
@@ -51,6 +51,13 @@ class AccountState:
     """When what it proves itself by at the issuer of its tokens ends: the client secret, or a certificate."""
     sign_in: StoredLogin | None = None
     """What is stored of its login by a token; None where it has none."""
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether a person is to sign in for it, and nobody has, or for what the configuration said before only."""
+        oauth = self.account.oauth
+        waits = oauth is not None and oauth.flow is not Flow.APP and not self.account.excluded
+        return waits and self.sign_in is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

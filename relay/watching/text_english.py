@@ -31,6 +31,19 @@ ENGLISH = Language(
         action='Make room on this disk; then it goes on by itself. "df -h {command}" shows how full it is.',
         over="The disk has room again.",
     ),
+    lacking={
+        Kind.LOGIN_REFUSED: Text(
+            title='Account "{subject}" cannot send: it cannot log in',
+            what="Nothing is sent through this account. All its e-mails wait, and none of them expires meanwhile.",
+            action='"relay account test {command}" shows what it lacks.',
+        ),
+        Kind.MAILBOX_REFUSED: Text(
+            title='Mailbox of account "{subject}" cannot be collected: the account cannot log in',
+            what="New e-mails stay in the mailbox at the provider; none is lost.",
+            action='"relay account test {command}" shows what it lacks.',
+            over='The mailbox of account "{subject}" is collected again.',
+        ),
+    },
     texts={
         Kind.NO_ACCOUNT: Text(
             title="The mail service has no account yet",
@@ -186,6 +199,11 @@ ENGLISH = Language(
             ' "relay account edit {command} --client-secret --secret-expires DAY", with the day of its end. Put a'
             ' certificate in the place of the old one, then "relay reload".',
             over='What account "{subject}" proves itself by holds for longer again.',
+        ),
+        Kind.SIGN_IN_NEEDED: Text(
+            title='Nobody has signed in for account "{subject}" yet',
+            what="Until then the account can neither send nor collect; its e-mails wait.",
+            action='Sign in with "relay account authorize {command}"; it goes on by itself then.',
         ),
         Kind.SIGN_IN_OVER: Text(
             title='The sign-in of account "{subject}" at its provider is over',

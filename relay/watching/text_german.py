@@ -33,6 +33,19 @@ GERMAN = Language(
         " voll sie ist.",
         over="Die Festplatte hat wieder Platz.",
     ),
+    lacking={
+        Kind.LOGIN_REFUSED: Text(
+            title="Konto „{subject}“ kann nicht senden, weil es sich nicht anmelden kann",
+            what="Über dieses Konto wird nichts gesendet. Alle seine E-Mails warten; solange läuft keine Frist ab.",
+            action="„relay account test {command}“ zeigt, was ihm fehlt.",
+        ),
+        Kind.MAILBOX_REFUSED: Text(
+            title="Postfach des Kontos „{subject}“ kann nicht abgeholt werden, weil es sich nicht anmelden kann",
+            what="Neue E-Mails bleiben beim Anbieter im Postfach; keine geht verloren.",
+            action="„relay account test {command}“ zeigt, was ihm fehlt.",
+            over="Das Postfach des Kontos „{subject}“ wird wieder abgeholt.",
+        ),
+    },
     texts={
         Kind.NO_ACCOUNT: Text(
             title="Der Maildienst hat noch kein Konto",
@@ -196,6 +209,11 @@ GERMAN = Language(
             " Clientgeheimnis geben Sie hier ein: „relay account edit {command} --client-secret --secret-expires TAG“,"
             " mit dem Tag, an dem es endet. Ein Zertifikat setzen Sie an die Stelle des alten; danach „relay reload“.",
             over="Clientgeheimnis oder Zertifikat des Kontos „{subject}“ gilt wieder länger.",
+        ),
+        Kind.SIGN_IN_NEEDED: Text(
+            title="Für das Konto „{subject}“ hat sich noch niemand angemeldet",
+            what="Bis dahin kann das Konto weder senden noch abholen; seine E-Mails warten.",
+            action="Melden Sie es mit „relay account authorize {command}“ an; dann geht es von selbst weiter.",
         ),
         Kind.SIGN_IN_OVER: Text(
             title="Die Anmeldung des Kontos „{subject}“ beim Anbieter gilt nicht mehr",

@@ -52,4 +52,6 @@ class Language:
     """What is said behind what mends a mailbox that can't be collected."""
     full: Text
     """The words in place of those of `Kind.DISK_LOW`, once its limit is reached."""
+    lacking: Mapping[Kind, Text]
+    """The words of what is refused, where no provider does so: the account has nothing to log in with."""
     texts: Mapping[Kind, Text]

@@ -9,6 +9,7 @@ from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.reading import LOGIN_STEP, explain, explain_poll, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.answers.row import Words as Explanation
+from relay.rules.answers.token_rows import is_ours
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
 from relay.watching.findings import Finding, Kind
@@ -38,6 +39,8 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
     words = LANGUAGES[language]
     full = finding.kind is Kind.DISK_LOW and finding.grade is Grade.NEEDS_YOU
     text = words.full if full else words.texts[finding.kind]
+    if finding.kind in words.lacking and is_ours(parse_stored(finding.detail).text):
+        text = words.lacking[finding.kind]
     counted = finding.number if finding.kind is Kind.BOUNCED else finding.mails
     names = {
         "subject": plain(finding.subject, _LONGEST),
@@ -88,6 +91,8 @@ def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
         return words.cause, f"{plain(finding.host, _LONGEST)}: {what}" if finding.host else what
     if detail.startswith(LOGIN_STEP):
         return words.reply, plain(detail.removeprefix(LOGIN_STEP))
+    if is_ours(said := parse_stored(detail).text):
+        return words.cause, plain(said)
     if _REPLY.match(detail):
         return words.reply, plain(detail)
     return words.cause, plain(detail)

@@ -14,6 +14,7 @@ from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.oauth import Flow, OAuth, Provider
 from relay.model.reply import Reply
+from relay.rules.answers.token_rows import nobody_signed_in
 from relay.storage.admin import AccountNews
 from relay.storage.standing import QueueState
 
@@ -23,6 +24,8 @@ SMTP = SmtpServer(host="smtp.provider.example", port=587, security=Security.STAR
 POP3 = Pop3Server(host="pop.provider.example", port=995, security=Security.TLS, username="u")
 SALES = Account(name="sales", address=Address(local="sales", domain="example.com"), owner="anna", smtp=SMTP)
 BOTH = replace(SALES, pop3=POP3)
+SIGNS_IN = replace(SALES, oauth=OAuth(provider=Provider.MICROSOFT, flow=Flow.DEVICE, client_id="x"))
+UNSIGNED = Pause(account="sales", since=NOW, until=None, reason=f"535 5.7.8 {nobody_signed_in('sales')}")
 LOST = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Connection refused")
 
 
@@ -46,6 +49,8 @@ def news(code: int = 0, text: str = LOST.text, *, sent: int | None = NOW - HOUR,
         (Line(account=SALES, news=news(450, "greylisted", sent=None)), "not tried yet"),
         (Line(account=SALES, news=news(550, "no such user", enhanced="5.1.1")), "sends"),
         (Line(account=SALES, pause=Pause(account="sales", since=NOW, until=None, reason="535 no")), "login refused"),
+        (Line(account=SALES, pause=UNSIGNED), "can't log in"),
+        (Line(account=SIGNS_IN), "not signed in"),
         (
             Line(account=SALES, pause=Pause(account="sales", since=NOW, until=None, reason="x", by_person=True)),
             "paused",
@@ -130,7 +135,18 @@ def test_what_is_well_needs_no_words(capsys: pytest.CaptureFixture[str]) -> None
 def test_that_nobody_has_signed_in_yet_is_said_with_the_command(
     flow: Flow, told: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    account = replace(SALES, oauth=OAuth(provider=Provider.MICROSOFT, flow=flow, client_id="x"))
+    account = replace(BOTH, oauth=OAuth(provider=Provider.MICROSOFT, flow=flow, client_id="x"))
     out = " ".join(shown(capsys, Line(account=account)).split())
     assert ("sales: nobody has signed in yet. To do so: relay account authorize sales" in out) is told
+    assert out.count("NOT SIGNED IN") == 2 * told, "to send and to collect"
     assert "signed in" not in shown(capsys, Line(account=replace(account, excluded=True)))
+
+
+def test_what_we_say_ourselves_is_not_the_providers(capsys: pytest.CaptureFixture[str]) -> None:
+    out = " ".join(shown(capsys, Line(account=SIGNS_IN, pause=UNSIGNED)).split())
+    assert "CAN'T LOG IN" in out
+    assert "sales: can't log in since 2026-05-28" in out
+    assert 'Sign in with "relay account authorize sales"' in out
+    assert "refuses" not in out
+    assert "535" not in out
+    assert view(Line(account=SIGNS_IN, pause=UNSIGNED))["paused_by"] == "can't log in"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from relay.model.mail import Message, Recipient
 from relay.model.reply import Reply
 from relay.rules.answers.row import Advice
+from relay.rules.answers.token_rows import nobody_signed_in
 from relay.rules.disposition import Failure
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
@@ -30,6 +31,7 @@ _CLOSED = Reply(code=0, enhanced="4.4.1", text="smtp.provider.example:587: Conne
 _SENDER = Reply(code=553, enhanced="5.7.1", text="<sales@example.com>: Sender address rejected: not owned by user bert")
 _TENANT = Reply(code=550, enhanced="5.7.64", text="TenantAttribution; Relay Access Denied")
 _LOGIN = Reply(code=535, enhanced="5.7.8", text="Error: authentication failed")
+_UNSIGNED = Reply(code=535, enhanced="5.7.8", text=nobody_signed_in("sales"))
 _LOST = Reply(code=0, enhanced="4.4.2", text="smtp.provider.example:587: the connection was lost")
 
 _INTRODUCTION = """\
@@ -88,6 +90,10 @@ def _alerts() -> Iterator[str]:
         )  # fmt: skip
         for language, name in LANGUAGES.items():
             yield from _letter(name, *word_alert(language, _HOST, facts))
+    yield "### `account_paused`, where the account has nothing to log in with\n"
+    facts = AlertFacts(kind=Alert.ACCOUNT_PAUSED, account="sales", address="sales@example.com", reply=_UNSIGNED)
+    for language, name in LANGUAGES.items():
+        yield from _letter(name, *word_alert(language, _HOST, facts))
 
 
 def mail_of_an_alert(queue_id: str, subject: str = "") -> Message | None:

@@ -175,6 +175,24 @@ def test_comfort_is_said_only_where_it_is_true() -> None:
         assert ("nicht betroffen" in word_alert("de", HOST, facts)[1]) is comfort
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("nobody has signed in yet: relay account authorize sales", False),
+        ("the login is over: relay account authorize sales (invalid_grant: taken back)", True),
+    ],
+)
+def test_an_account_that_has_nothing_to_log_in_with_was_refused_by_nobody(said: str, kept: bool) -> None:
+    reply = Reply(code=535, enhanced="5.7.8", text=said)
+    facts = AlertFacts(kind=Alert.ACCOUNT_PAUSED, account="sales", address="sales@example.com", reply=reply)
+    for language, refused in (("en", "refused"), ("de", "abgelehnt")):
+        subject, text = word_alert(language, "relay.office.example", facts)
+        assert "relay account authorize sales" in text
+        assert refused not in subject + text
+        assert "535" not in text
+        assert (said in text) is (kept or language == "en"), "what the issuer said is quoted, the rest is translated"
+
+
 @pytest.mark.parametrize(("language", "part"), [("de", "Authentifiziertes SMTP"), ("en", "Authenticated SMTP")])
 def test_an_alert_says_what_the_providers_answer_means(language: str, part: str) -> None:
     said = "Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant."

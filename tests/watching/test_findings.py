@@ -13,6 +13,7 @@ from relay.model.address import Address
 from relay.model.mail import Pause
 from relay.model.maildrop import Mailbox
 from relay.model.oauth import Flow, OAuth, Provider, StoredLogin
+from relay.rules.answers.token_rows import nobody_signed_in
 from relay.rules.nightly import BackupState
 from relay.rules.oauth_ends import DAY, ProofEnd
 from relay.rules.passwords_end import ENDS
@@ -106,6 +107,14 @@ TABLE = [
     (sales(MAILS_BY_TOKEN, sign_in=replace(SIGNED_IN, ended="no"), pause=pause_of(since=NOW, reason="535 no")),
      Kind.LOGIN_REFUSED, NEEDS),
     (mailbox("nobody has signed in yet: relay account authorize sales", failing=0, last_ok=None),
+     Kind.MAILBOX_REFUSED, NEEDS),
+    (sales(MAILS_BY_TOKEN), Kind.SIGN_IN_NEEDED, NEEDS),
+    (sales(replace(MAILS_BY_TOKEN, excluded=True)), None, FINE),
+    (sales(replace(MAILS_BY_TOKEN, oauth=OAuth(provider=Provider.MICROSOFT, flow=Flow.APP, client_id="c"))),
+     None, FINE),
+    (sales(MAILS_BY_TOKEN, pause=pause_of(since=NOW, reason=f"535 5.7.8 {nobody_signed_in('sales')}")),
+     Kind.LOGIN_REFUSED, NEEDS),
+    (sales(replace(MAILS_BY_TOKEN, pop3=collected(5 * MINUTE).pop3), mailbox=polled(None, nobody_signed_in("sales"))),
      Kind.MAILBOX_REFUSED, NEEDS),
     (Snapshot(configuration_changed=True), Kind.CONFIGURATION_CHANGED, WATCH),
     (sales(pause=pause_of(since=NOW, reason="535 no")), Kind.LOGIN_REFUSED, NEEDS),

@@ -7,6 +7,7 @@ import pytest
 
 from relay.rules.answers.connection_rows import explain_cause
 from relay.rules.answers.row import Cause
+from relay.rules.answers.token_rows import nobody_signed_in
 from relay.rules.states import Grade
 from relay.watching.alerting import TOLD
 from relay.watching.findings import Finding, Kind
@@ -91,6 +92,24 @@ def test_what_was_counted_in_the_past_is_not_what_is_held_up() -> None:
 def test_what_was_seen_is_told_in_the_language_and_a_provider_is_quoted(detail: str, label: str, said: str) -> None:
     finding = Finding(kind=Kind.MAILBOX_FAILING, grade=Grade.WATCH, subject="sales", detail=detail)
     assert describe(finding, "de", str).facts == ((label, said),)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED])
+@pytest.mark.parametrize(
+    ("language", "what", "command"),
+    [("en", "cannot log in", '"relay account authorize sales"'),
+     ("de", "nicht anmelden kann", "„relay account authorize sales“")],
+)  # fmt: skip
+def test_what_the_account_lacks_is_no_refusal_of_the_provider(
+    kind: Kind, language: str, what: str, command: str
+) -> None:
+    said = nobody_signed_in("sales") if kind is Kind.MAILBOX_REFUSED else f"535 5.7.8 {nobody_signed_in('sales')}"
+    words = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales", detail=said), language, str)
+    assert what in words.title
+    assert command in words.action
+    assert [value for _, value in words.facts] == [nobody_signed_in("sales")]
+    refused = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales", detail="535 5.7.8 no"), language, str)
+    assert what not in refused.title
 
 
 @pytest.mark.parametrize(

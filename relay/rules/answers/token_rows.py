@@ -36,17 +36,31 @@ _GONE: Final = {
     )
 }
 """What is said where a file that holds a secret is gone (`relay/settings/secrets.py`)."""
+_NOBODY: Final = "nobody has signed in yet"
+"""How it begins where there is no login at all."""
+_FIRST: Final = Row(
+    name="first_sign_in",
+    about=About.LOGIN,
+    stages=frozenset({Stage.LOGIN}),
+    english=say(
+        "Nobody has signed in for the account yet.", f'Sign in with "{SIGN_IN} {{account}}"; it goes on by itself then.'
+    ),
+    german=say(
+        "Für das Konto hat sich noch niemand angemeldet.",
+        f"Melden Sie es mit „{SIGN_IN} {{account}}“ an; dann geht es von selbst weiter.",
+    ),
+)
 _SIGN_IN: Final = Row(
     name="sign_in",
     about=About.LOGIN,
     stages=frozenset({Stage.LOGIN}),
     english=say(
-        "The account needs a person to sign in: nobody has done so yet, or what was kept of it is over or lost.",
+        "The account needs a person to sign in: what was kept of the last time is over or lost.",
         SIGN_IN_AGAIN_EN,
     ),
     german=say(
-        "Für das Konto muss sich jemand anmelden: Das hat noch niemand getan, oder was davon gespeichert war, gilt"
-        " nicht mehr oder ist verloren.",
+        "Für das Konto muss sich jemand anmelden: Was vom letzten Mal gespeichert war, gilt nicht mehr oder ist"
+        " verloren.",
         SIGN_IN_AGAIN_DE,
     ),
 )
@@ -57,12 +71,29 @@ def sign_in_command(account: str) -> str:
     return f"{SIGN_IN} {shlex.quote(account)}"
 
 
+def nobody_signed_in(account: str) -> str:
+    """Say that an account has no login at all, and by which command somebody signs in."""
+    return f"{_NOBODY}: {sign_in_command(account)}"
+
+
+def is_ours(text: str) -> bool:
+    """Return whether we say it ourselves, as an account has nothing to log in with; no server was asked then."""
+    return text.startswith(f"{NO_TOKEN}: ") or SIGN_IN in text or _OF_FILE.search(text) is not None
+
+
+def quotes_issuer(text: str) -> bool:
+    """Return whether what we say holds the issuer's own words, which no explanation replaces."""
+    return _OF_ISSUER.search(text) is not None
+
+
 def says_of_token(text: str) -> Row | None:
     """Find the row of what the keeper of tokens says; None where it is not of tokens."""
     if (gone := _OF_FILE.search(text)) is not None:
         return _GONE[gone[1]]
     if NO_TOKEN not in text and SIGN_IN not in text:
         return None
+    if text.startswith(_NOBODY):
+        return _FIRST
     if (found := _OF_ISSUER.search(text)) is not None:
         from relay.rules.answers.sign_in import find_sign_in_row  # noqa: PLC0415 - long tables, and few accounts need it
 
