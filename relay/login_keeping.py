@@ -1,15 +1,17 @@
 """Logins by a token that nobody uses for a while are refreshed all the same: an issuer ends those that rest too long.
 
-Microsoft ends one after 90 days without use, Google after six months.
+Microsoft ends one after 90 days without use, Google after six months. Where a login turns out to be over, its account
+is paused at once: people hear of it before a mail has to wait.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from relay.accounts.keeping import TokenKeeper
-from relay.model.errors import CredentialError
-from relay.model.oauth import Flow
+from relay.model.errors import CredentialError, RelayError, SignInNeededError
+from relay.model.oauth import Flow, OAuth, StoredLogin
 from relay.rules.oauth_ends import DAY, longest_rest
 from relay.runtime import Runtime
 
@@ -24,9 +26,11 @@ LONGEST_UNUSED: Final = 30 * DAY
 class LoginKeeper:
     """Keeps the logins of all accounts alive."""
 
-    def __init__(self, runtime: Runtime, tokens: TokenKeeper) -> None:
+    def __init__(self, runtime: Runtime, tokens: TokenKeeper, *, try_login: Callable[[str], Awaitable[None]]) -> None:
+        """`try_login` logs in with an account of that name, and pauses it if it is refused."""
         self._settings, self._now = runtime.settings, runtime.now
         self._tokens = tokens
+        self._try_login = try_login
 
     async def run(self) -> None:
         """Look after them for ever."""
@@ -47,9 +51,21 @@ class LoginKeeper:
             oauth = account.oauth
             if oauth is None or account.excluded or oauth.flow is Flow.APP:
                 continue
-            with contextlib.suppress(CredentialError):
-                login = await self._tokens.find(oauth)
-                if login is None or login.ended:
-                    continue
-                if self._now() - login.got_at > longest_rest(login, LONGEST_REST):
-                    await self._tokens.token(oauth)
+            if await self._is_over(oauth):
+                with contextlib.suppress(RelayError):  # the next look tries it again, or a mail
+                    await self._try_login(account.name)
+
+    async def _is_over(self, oauth: OAuth) -> bool:
+        """Refresh a login that has rested for too long; return whether only a person can help with what there is."""
+        try:
+            login = await self._tokens.find(oauth)
+            if login is not None and not login.ended and self._rests(login):
+                await self._tokens.token(oauth)
+        except SignInNeededError:
+            return True
+        except CredentialError:
+            return False
+        return login is not None and bool(login.ended)
+
+    def _rests(self, login: StoredLogin) -> bool:
+        return self._now() - login.got_at > longest_rest(login, LONGEST_REST)

@@ -96,7 +96,7 @@ class Service:
             self.poller = PopPoller(runtime, collector, polled=self.watcher.look_soon)
             self.housekeeper = Housekeeper(runtime)
             self.backups = BackupKeeper(runtime)
-            self.logins = LoginKeeper(runtime, self.tokens)
+            self.logins = LoginKeeper(runtime, self.tokens, try_login=self.delivery.try_login)
             self.certificates = CertificateKeeper(runtime, self._renew_certificate)
             self._warn(self.settings.warnings)
             await self._make_inboxes()

@@ -27,7 +27,7 @@ from relay.rules.disposition import Disposition, Schedule, decide_disposition
 from relay.rules.retry import counted_time, has_expired, next_attempt
 from relay.runtime import Runtime
 from relay.transports.registry import Transports
-from relay.transports.transport import Login, Progress, Transport, TransportResult, failed
+from relay.transports.transport import Login, Progress, Transport, failed
 
 
 async def _nothing() -> None:
@@ -131,7 +131,8 @@ class Attempter:
             if result.learnt.connected:
                 with log_and_continue("attempt"):
                     again = await self._pauses.probes_before(delivery.destination.name) > 0
-            paused = await self._pause(delivery.destination.name, transport.login, result)
+            later = result.learnt.connected
+            paused = await self.pause(delivery.destination.name, transport.login, result.reply, later=later)
             if not paused:
                 lane.failed(self._monotonic())
         facts = Facts(
@@ -148,11 +149,13 @@ class Attempter:
         attempted.goes_on = goes_on
         return attempted, None if result.doubtful else result.delivered
 
-    async def _pause(self, account: str, login: Login, result: TransportResult) -> bool:
-        """Pause an account; false where the database does not take it. What is told later is owed from now on."""
-        later = result.learnt.connected
+    async def pause(self, account: str, login: Login, reply: Reply, *, later: bool = False) -> bool:
+        """Pause an account whose login was refused, `later` where it was behind the login.
+
+        False where the database does not take it. What is told later is owed from now on.
+        """
         try:
-            new = await self._pauses.login_refused(account, result.reply, await login.fingerprint(), later=later)
+            new = await self._pauses.login_refused(account, reply, await login.fingerprint(), later=later)
         except RelayError as error:
             log_failure(f"pause {account}", error)
             return False

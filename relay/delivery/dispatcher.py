@@ -27,6 +27,7 @@ from relay.model.errors import RelayError
 from relay.model.mail import AT_ONCE, Body, ClaimedDelivery, Work
 from relay.notifications import Notifications
 from relay.rules.hours import next_open
+from relay.rules.replies import is_login_refused
 from relay.runtime import Runtime, contain_faults
 from relay.transports.registry import Transports
 
@@ -123,6 +124,15 @@ class Delivery:
         if accounts is None:
             self._prober.probe_soon()
         self._alarm.set()
+
+    async def try_login(self, account: str) -> None:
+        """Log in, nothing more, and pause the account if that is refused, as the next mail would; a pause stays."""
+        transport = self._transports.at(to_account(account))
+        if self._lanes.stopping or account in self._pauses or transport is None or transport.login is None:
+            return
+        refusal = await transport.login.probe()
+        if refusal is not None and is_login_refused(refusal):
+            await self._attempter.pause(account, transport.login, refusal)
 
     def wake_lanes(self, destinations: Iterable[Destination]) -> None:
         """Wake several lanes."""

@@ -191,3 +191,22 @@ async def _look_once(office: Office) -> None:
     office.delivery.rescan()
     while office.delivery._alarm.is_set() or math.isinf(office.delivery._next_look):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "paused"),
+    [({}, []), ({"EHLO": "421 4.3.2 later"}, []), ({"AUTH": "535 5.7.8 bad password"}, ["535 5.7.8 bad password"])],
+)
+async def test_a_login_that_is_tried_without_a_mail_pauses_the_account_only_where_it_is_refused(
+    tmp_path: Path, answers: dict[str, str], paused: list[str]
+) -> None:
+    async with (
+        Provider(answers) as provider,
+        open_office(tmp_path, port=provider.port, account=LOGIN, retry={"intervals": ["1 h"]}) as office,
+    ):
+        await office.delivery.try_login("nobody")
+        assert provider.connections == 0
+        await office.delivery.try_login("sales")
+        await office.delivery.try_login("sales")
+        assert provider.connections == (2 if "EHLO" in answers else 1)
+        assert [pause.reason for pause in admin.list_pauses(office.engine)] == paused
