@@ -37,7 +37,6 @@ WIZARD: Final[list[Answer]] = [
 _SIGNED_IN: Final[list[Answer]] = [
     (r"Its port", ""),
     (r"The user name there", ""),
-    (r"collected there as well", ""),
     (r"client secret", ""),
     (r"archive", ""),
     (r"From which networks", "-"),
