@@ -36,7 +36,7 @@ from relay.model.errors import RelayError
 from relay.pop_poller import PopPoller
 from relay.runtime import Runtime, contain_faults, keep_running
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.settings.account_files import Lenience
+from relay.settings.login_sources import lenient_to
 from relay.storage.engine import PATIENCE, open_engine
 from relay.storage.lock import StorageLock, name_node
 from relay.storage.mailboxes import Mailboxes
@@ -195,8 +195,8 @@ class Service:
             if self._stopping:
                 raise RelayError("the service is stopping")
             try:
-                # What was named before and is gone since is no mistake of this change.
-                lenience = Lenience(self.settings.proofs)
+                # What was named before and is missing since is no mistake of this change.
+                lenience = lenient_to(self.settings.login_sources)
                 settings = await asyncio.to_thread(load_settings, self.settings.path, lenience=lenience)
             except ConfigurationError as error:
                 return self._refuse(error.errors)

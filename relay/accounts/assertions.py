@@ -101,13 +101,17 @@ def _load_key(content: bytes, oauth: OAuth) -> "RSAPrivateKey":
 
 
 def read_key_file(name: str | None, key: str) -> bytes:
-    """Read a file that a key of `[account.oauth]` names, 64 KiB at most. Raises CredentialError."""
+    """Read a file that a key of `[account.oauth]` names, 64 KiB at most.
+
+    Raises CredentialError; where the file is gone, only a person can help.
+    """
     try:
         with Path(name or "").open("rb") as stream:
             return stream.read(_LARGEST)
     except OSError as error:
         reason = f"{key} {name}: can't be read: {error.strerror}"
-    raise CredentialError(reason)
+        permanent = isinstance(error, FileNotFoundError)
+    raise CredentialError(reason, permanent=permanent)
 
 
 def _encode(content: bytes) -> str:

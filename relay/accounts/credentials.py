@@ -42,7 +42,7 @@ class PasswordCredential:
 
         What a command prints may be a token, another one each time. Raises CredentialError.
         """
-        if self.source.command is not None and not by_person:
+        if self.source.command and not by_person:
             return keyed_hash(key, self.source.command)
         return keyed_hash(key, await self.secret(), self.source.command)
 

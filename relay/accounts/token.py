@@ -43,7 +43,7 @@ class TokenCredential:
         if oauth.flow is not Flow.APP and (login := await self.keeper.find(oauth)) is not None:
             begun = login.begun_at
         parts: list[object] = [binding_of(oauth), begun, oauth.client_secret.command]
-        if oauth.client_secret.is_given and (by_person or oauth.client_secret.command is None):
+        if oauth.client_secret.is_given and (by_person or not oauth.client_secret.command):
             parts.append(await asyncio.to_thread(read_secret, oauth.client_secret))
         for what, name in (("certificate", oauth.certificate), ("private_key", oauth.private_key)):
             parts.append(b"" if name is None else await asyncio.to_thread(read_key_file, name, what))

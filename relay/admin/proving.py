@@ -7,9 +7,9 @@ from relay.admin.unusable import find_unusable
 from relay.clock import wall_clock
 from relay.model.errors import StorageError
 from relay.settings import ConfigurationError, Settings, load_settings
-from relay.settings.account_files import Lenience, find_account_files
 from relay.settings.document import Table, read_document
 from relay.settings.environment import find_folder
+from relay.settings.login_sources import find_login_sources, lenient_to
 from relay.storage.child import ask_another
 
 _PATIENCE = 2.0
@@ -19,12 +19,12 @@ _PATIENCE = 2.0
 def prove(config: str | None, path: Path, content: bytes) -> Settings:
     """Check what is to stand in the configuration as `relay check` does; return what it then says.
 
-    A file by which an account logs in, that the configuration named before and that is gone, is no mistake of the
-    change. `config`: the option that named the file. Raises ConfigurationError with a line for each mistake.
+    What an account logs in by, that the configuration named before and that is missing, is no mistake of the change.
+    `config`: the option that named the file. Raises ConfigurationError with a line for each mistake.
     """
     before = Table(content=read_document(path)[0])
-    named = [one.path for one in find_account_files(before, find_folder(before, path))]
-    settings = load_settings(path, written=content, lenience=Lenience(named))
+    sources = find_login_sources(before, find_folder(before, path))
+    settings = load_settings(path, written=content, lenience=lenient_to(sources))
     require_own_hand(config, settings)
     if settings.folder.is_dir():
         try:

@@ -12,9 +12,9 @@ from typing import Final
 
 from relay.model.account import Account
 from relay.settings import Settings
-from relay.settings.account_files import is_gone
 from relay.settings.advice import let_read
 from relay.settings.backup_folder import drop_in, give
+from relay.settings.login_sources import is_gone
 from relay.storage.lock import database_file
 from relay.storage.owner import Owner, find_owner, find_shut
 
@@ -193,7 +193,7 @@ def _find_shut(settings: Settings, owner: Owner) -> Iterator[tuple[Path, str, st
     """Yield each file that the owner can't use, the verb of what he can't do with it, and the commands that mend it."""
     log = settings.log.file
     # One by which an account logs in may be gone, which no right mends.
-    lost = {path for path in settings.proofs if is_gone(path)}
+    lost = {one.path for one in settings.login_sources if one.path is not None and is_gone(one.path)}
     read = {path: why for path, why in _files_to_read(settings).items() if path not in lost}
     files = [(path, os.R_OK) for path in read] + ([] if log is None else [(log, os.W_OK)])
     for path, shut in find_shut(owner, files).items():

@@ -28,11 +28,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 def load(config: str | None, *, secrets: bool = False, strict: bool = False) -> "Settings":
     """Load the configuration. Raises ConfigurationError.
 
-    `secrets`: the command may log in somewhere, so that the files and variables of passwords are looked at. Unless
-    `strict`, a file by which one account logs in may be missing, which is that account's trouble alone.
+    `secrets`: the command may log in somewhere, so that passwords, their files and variables are looked at. Unless
+    `strict`, what one account logs in by may be missing, which is that account's trouble alone.
     """
     from relay.settings import find_configuration, load_settings
-    from relay.settings.account_files import LENIENT, STRICT
+    from relay.settings.login_sources import LENIENT, STRICT
 
     settings = load_settings(find_configuration(config), secrets=secrets, lenience=STRICT if strict else LENIENT)
     require_own_hand(config, settings)

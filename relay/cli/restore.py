@@ -15,7 +15,10 @@ from relay.model.oauth import KEY_FILE, Flow
 from relay.places import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from relay.settings import Settings
+    from relay.settings.login_sources import LoginSource
     from relay.storage.backup import Restored
 
 
@@ -199,11 +202,20 @@ def _put_back_configuration(plan: Plan) -> None:
 
 
 def _tell_what_is_left(plan: Plan) -> None:
-    if plan.content is not None and plan.manifest.blanked:
-        say(f"put these in again, in {plan.path}: they are not in the backup:")
-        for place in plan.manifest.blanked:
+    from relay.settings.document import Table, read_document
+    from relay.settings.errors import name_place
+    from relay.settings.login_sources import find_login_sources
+
+    content = plan.content or b""
+    document = read_document(plan.path, content)[0]
+    sources = [*find_login_sources(Table(content=document), plan.settings.folder)]
+    by_command = {name_place(document, one.place) for one in sources if one.is_empty}
+    blanked = [place for place in plan.manifest.blanked if place not in by_command]
+    if plan.content is not None and blanked:
+        say(f"put these in again, in {plan.path}: they are not in the backup, and the service does not start before:")
+        for place in blanked:
             say(f"  {place}")
-    _tell_what_is_gone(plan, plan.content or b"")
+    _tell_what_is_gone(plan, content, sources)
     if lost := _find_lost_logins(plan.settings):
         say("sign in again for these accounts, once the service runs: their logins are not in the backup:")
         for name in lost:
@@ -213,28 +225,25 @@ def _tell_what_is_left(plan: Plan) -> None:
     say('test it with "relay check", then start the service ("systemctl start relay")')
 
 
-def _tell_what_is_gone(plan: Plan, content: bytes) -> None:
-    """Tell which files that a configuration names are not there, with the commands that make them anew."""
+def _tell_what_is_gone(plan: Plan, content: bytes, sources: "Iterable[LoginSource]") -> None:
+    """Tell what accounts log in by and which files are not there, with the commands that make them anew."""
     from relay.places import CERTIFICATE
-    from relay.settings.account_files import find_account_files, is_gone
-    from relay.settings.document import Table, read_document
+    from relay.settings.login_sources import is_gone
     from relay.storage.named_files import find_names
 
     folder = plan.settings.folder
     names = {folder / name: name for name in find_names(content) if is_gone(folder / name)}
-    if not names:
-        return
-    files = find_account_files(Table(content=read_document(plan.path, content)[0]), folder)
-    commands = {one.path: one.command for one in files if one.command and one.path in names}
+    missing = [one for one in sources if one.command and (one.path in names or one.is_empty)]
+    commands, mended = {one.command: None for one in missing}, {one.path for one in missing}
     is_ours = names.pop(folder / CERTIFICATE, None) is not None
     if commands:
         say("give these accounts their secrets again, which are not in the backup; the others work before that, too:")
-        for command in dict.fromkeys(commands.values()):
+        for command in commands:
             say(f"  {command}")
     if is_ours:
         say("make this machine's certificate anew, which is not in the backup; the service does not start without it:")
         say("  relay certificate make")
-    if others := sorted(name for path, name in names.items() if path not in commands):
+    if others := sorted(name for path, name in names.items() if path not in mended):
         say(f"make these again, which {plan.path} names: they are not in the backup:")
         for name in others:
             say(f"  {name}")

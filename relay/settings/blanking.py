@@ -71,11 +71,12 @@ def blank_secrets(content: bytes) -> Blanked:
 def drop_blanks(value: Any) -> Any:  # noqa: ANN401 - a TOML value
     """Return a document without its empty secrets, so that the rest can be validated."""
     if isinstance(value, dict):
-        return {key: drop_blanks(one) for key, one in value.items() if not (is_secret(key) and _is_blank(one))}
+        return {key: drop_blanks(one) for key, one in value.items() if not (is_secret(key) and is_blank(one))}
     return [drop_blanks(one) for one in value] if isinstance(value, list) else value
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
+    """Return whether the value of a secret's key is what a backup without secrets leaves of it."""
     return value == "" or (isinstance(value, list) and "" in value)
 
 

@@ -8,18 +8,20 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from relay.settings.account_files import STRICT, Lenience, find_command
 from relay.settings.advice import shut_to_others
 from relay.settings.backup_folder import check_backup
+from relay.settings.blanking import is_blank
 from relay.settings.document import SERVER_TABLES, Table
 from relay.settings.errors import PLACEHOLDER, Finding, Place, warn
 from relay.settings.folders import check_folders, check_sharing, find_mode
+from relay.settings.login_sources import STRICT, Lenience, find_command, is_gone, name_empty, name_variable
 from relay.settings.secrets import check_password_file
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials that only the unit can read."""
 _SECRET_FILES = {"password_file": "password", "client_secret_file": "client secret"}
 """The keys of files that hold a secret in their first line, and what that is."""
+_ALONE = "this account alone can't log in until it is there"
 _MOST_NEIGHBOURS = 1000
 """Names in a folder that are compared with the missing one."""
 
@@ -34,7 +36,7 @@ def check_environment(
 ) -> Iterator[Finding]:
     """Find what is missing, or can be read by others. `secrets`: check the sources of passwords as well.
 
-    `lenience`: which files of accounts may be missing; that is a warning then.
+    `lenience`: what accounts log in by that may be missing; that is a warning then.
     """
     folder = find_folder(root, file)
     yield from check_folders(root, folder)
@@ -46,7 +48,8 @@ def check_environment(
             yield from _check_authorities(server, folder)
             if secrets:
                 yield from _check_account_file(account, server, "password_file", folder, lenience)
-                yield from _check_environment(server, "password", environment)
+                yield from _check_variable(account, server, "password", environment, lenience)
+                yield from _check_values(account, server, "password", lenience)
         if secrets:
             yield from _check_oauth(account, folder, environment, lenience)
     yield from check_backup(root, folder, look=secrets)
@@ -105,12 +108,42 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
 def _check_account_file(account: Table, table: Table, key: str, folder: Path, lenience: Lenience) -> Iterator[Finding]:
     """Check a file by which an account logs in; one that may be gone is a warning, with what makes it anew."""
     name = table.text(key)
-    if not name or not lenience.covers(folder / name):
+    if not name or not (lenience.covers(str(folder / name)) and is_gone(folder / name)):
         yield from _check_file(table, key, folder, private=key != "certificate")
         return
-    command = find_command(account.content, key)
-    reason = f"there is no such file ({folder / name}): this account alone can't log in until it is there"
-    yield warn((*table.place, key), f"{reason}: {command}" if command else f"{reason}: put it there")
+    command = find_command(account.content, key) or "put it there"
+    yield warn((*table.place, key), f"there is no such file ({folder / name}): {_ALONE}: {command}")
+
+
+def _check_variable(
+    account: Table, table: Table, secret: str, environment: Mapping[str, str], lenience: Lenience
+) -> Iterator[Finding]:
+    """Check the variable that an account's secret is in; one that may be missing is a warning, as a file is."""
+    key = f"{secret}_env"
+    name = table.text(key)
+    if not name or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or environment.get(name):
+        return
+    # What does not look like a variable's usual name may be the password itself, in the wrong place.
+    discreet = re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None
+    reason, may_miss = "this environment variable is not set", lenience.covers(name_variable(name))
+    if may_miss:
+        reason = f"{reason}: {_ALONE}: set it in /etc/relay/environment, or: {find_command(account.content, key)}"
+    else:
+        reason = (
+            f"{reason}: the unit reads it from /etc/relay/environment, a command from where it is run; {secret}_file"
+            " works for both"
+        )
+    yield Finding((*table.place, key), reason, discreet=discreet, warning=may_miss)
+
+
+def _check_values(account: Table, table: Table, secret: str, lenience: Lenience) -> Iterator[Finding]:
+    """Find a secret that is empty in the configuration, as a backup without secrets leaves it."""
+    for key in (secret, f"{secret}_command"):
+        if is_blank(table.content.get(key)):
+            may_miss = lenience.covers(name_empty(account, table, key))
+            alone = f"{_ALONE}: " if may_miss else ""
+            reason = f"is empty, as after a restore without secrets: {alone}{find_command(account.content, key)}"
+            yield Finding((*table.place, key), reason, warning=may_miss)
 
 
 def _advise(file: Path, key: str) -> str:
@@ -175,7 +208,8 @@ def _check_oauth(account: Table, folder: Path, environment: Mapping[str, str], l
     """Find what is missing of the files and variables that an account proves itself by to get its tokens."""
     table = account.table("oauth")
     yield from _check_account_file(account, table, "client_secret_file", folder, lenience)
-    yield from _check_environment(table, "client_secret", environment)
+    yield from _check_variable(account, table, "client_secret", environment, lenience)
+    yield from _check_values(account, table, "client_secret", lenience)
     findings = [
         finding
         for key in ("certificate", "private_key")
@@ -183,21 +217,9 @@ def _check_oauth(account: Table, folder: Path, environment: Mapping[str, str], l
     ]
     yield from findings
     files = [folder / name for key in ("certificate", "private_key") if (name := table.text(key))]
-    whole = len(files) == 2 and not any(map(lenience.covers, files))
+    whole = len(files) == 2 and not any(map(is_gone, files))
     if whole and all(finding.warning for finding in findings):
         yield from _check_pair(table.place, *files)
-
-
-def _check_environment(server: Table, secret: str, environment: Mapping[str, str]) -> Iterator[Finding]:
-    name = server.text(f"{secret}_env")
-    if name and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not environment.get(name):
-        # What does not look like a variable's usual name may be the password itself, in the wrong place.
-        usual = re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is not None
-        reason = (
-            "this environment variable is not set: the unit reads it from /etc/relay/environment, a command from where"
-            f" it is run; {secret}_file works for both"
-        )
-        yield Finding((*server.place, f"{secret}_env"), reason, discreet=not usual)
 
 
 def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
@@ -208,7 +230,7 @@ def _check_eyes(root: Table, file: Path) -> Iterator[Finding]:
         return
     for server in servers:
         for key in ("password", "client_secret"):
-            if server.text(key) not in (None, PLACEHOLDER):
+            if server.text(key) not in (None, "", PLACEHOLDER):
                 advice = shut_to_others(file.absolute(), find_folder(root, file))
                 reason = f"everybody on this machine can read this file: {advice}, or use {key}_file"
                 yield warn((*server.place, key), reason)

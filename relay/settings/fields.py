@@ -12,6 +12,7 @@ from relay.model.account import Security
 from relay.model.address import Address
 from relay.rules.address import parse_addr_spec
 from relay.rules.hours import parse_hours
+from relay.settings.blanking import is_blank
 from relay.settings.folders import GROUP_NAME
 from relay.settings.quantities import parse_duration
 
@@ -99,6 +100,16 @@ def read_command(value: object) -> tuple[str, ...]:
     if not command or not command[0] or len(command) != len(words):
         raise ValueError("must be a command: a list of its words, or one text with balanced quotes")
     return command
+
+
+def read_secret_text(value: object) -> str:
+    """Read the secret of an account, which may be empty, as after a restore: that is told elsewhere."""
+    return "" if value == "" else read_text(value)
+
+
+def read_secret_command(value: object) -> tuple[str, ...]:
+    """Read the command that gives the secret of an account; empty where that is, as `read_secret_text`."""
+    return () if is_blank(value) else read_command(value)
 
 
 def read_period(value: object) -> str:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from relay import places
-from relay.settings.account_files import STRICT, Lenience, find_account_files
 from relay.settings.blanking import drop_blanks
 from relay.settings.document import Table, read_document
 from relay.settings.errors import ConfigurationError, write_findings, write_line
+from relay.settings.login_sources import STRICT, Lenience, find_login_sources
 from relay.settings.values import Settings
 
 
@@ -30,9 +30,9 @@ def load_settings(
 ) -> Settings:
     """Load a configuration. Raises ConfigurationError with a line for each error.
 
-    Without `secrets`, password files and variables need not be there: for commands that log in nowhere. `written`:
-    what is to stand in the file, in place of what does, so that it can be checked before. `lenience`: which of the
-    files by which accounts log in may be missing, with a warning.
+    Without `secrets`, passwords, their files and variables need not be there: for commands that log in nowhere.
+    `written`: what is to stand in the file, in place of what does, so that it can be checked before. `lenience`: what
+    of that by which accounts log in may be missing, with a warning.
     """
     document, digest = read_document(path, written)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
@@ -60,9 +60,9 @@ def load_settings(
         raise ConfigurationError(write_findings(path.name, document, errors))
     folder = find_folder(root, path)
     settings = build_settings(validated, path=path, folder=folder)
-    proofs = frozenset(one.path for one in find_account_files(root, folder))
+    sources = frozenset(find_login_sources(root, folder))
     warnings = write_findings(path.name, document, [*findings, *find_warnings(settings)])
-    return replace(settings, digest=digest, warnings=warnings, proofs=proofs)
+    return replace(settings, digest=digest, warnings=warnings, login_sources=sources)
 
 
 def read_places(content: bytes, path: Path) -> Settings:

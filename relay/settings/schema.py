@@ -25,7 +25,6 @@ from relay.settings.fields import (
     one_of,
     read_address,
     read_archive,
-    read_command,
     read_environment_name,
     read_flag,
     read_group_name,
@@ -35,6 +34,8 @@ from relay.settings.fields import (
     read_name,
     read_password_hash,
     read_period,
+    read_secret_command,
+    read_secret_text,
     read_text,
     read_timezone,
     read_user_name,
@@ -62,10 +63,10 @@ _OF_TYPE: Final[Mapping[object, Reader]] = {
 def _secret(key: str) -> Mapping[str, Reader]:
     """Return the keys of a secret's four sources."""
     return {
-        key: read_text,
+        key: read_secret_text,
         f"{key}_file": read_text,
         f"{key}_env": read_environment_name,
-        f"{key}_command": read_command,
+        f"{key}_command": read_secret_command,
     }
 
 

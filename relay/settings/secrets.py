@@ -23,17 +23,18 @@ def read_secret(secret: Secret) -> str:
 
     Raises CredentialError, which names the source and holds nothing of its content.
     """
-    if secret.value is not None:
+    if secret.value:
         return secret.value
     if secret.env is not None:
         source = f"{secret.key}_env {secret.env}"
-        content = os.environb.get(os.fsencode(secret.env), _Failure("is not set"))
+        content = os.environb.get(os.fsencode(secret.env)) or _Failure("is not set", permanent=True)
     elif secret.file is not None:
         source, content = f"{secret.key}_file {secret.file}", _read_file(secret.file)
-    elif secret.command is not None:
+    elif secret.command:
         source, content = f"{secret.key}_command", _run(secret.command)
     else:
-        source, content = secret.key, _Failure("there is none")
+        source = f"{secret.key}_command" if secret.command is not None else secret.key
+        content = _Failure("is empty in the configuration", permanent=True)
     password = content if isinstance(content, _Failure) else _first_line(content)
     if isinstance(password, str):
         return password

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relay.model.account import ArchivePolicy, Directory, RetryPolicy
 from relay.rules.hours import OpeningHours
+from relay.settings.login_sources import LoginSource
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """Who may connect if the configuration does not say."""
@@ -142,7 +143,7 @@ class Settings:
     """None: there are no nightly backups."""
     digest: str = ""
     """A hash of the file as it was read."""
-    proofs: frozenset[Path] = frozenset()
-    """The files by which accounts log in."""
+    login_sources: frozenset[LoginSource] = frozenset()
+    """What the accounts log in by, but for values that are there."""
     warnings: tuple[str, ...] = ()
     """A line for each setting that is valid, but probably not what was meant."""

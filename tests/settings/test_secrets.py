@@ -36,7 +36,9 @@ def test_the_mark_that_some_editors_put_first_is_no_part_of_a_password(tmp_path:
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [
-        (Secret(), "there is none"),
+        (Secret(), "is empty in the configuration"),
+        (Secret(value=""), "password: is empty in the configuration"),
+        (Secret(command=()), "password_command: is empty in the configuration"),
         (Secret(env="NO_SUCH_VARIABLE"), "is not set"),
         (Secret(file="/nowhere/p"), "No such file"),
         (Secret(command=("/nowhere/p",)), "can't be run"),

@@ -15,27 +15,60 @@ NO_TOKEN: Final = "no token"  # noqa: S105 - the words of a message
 SIGN_IN: Final = "relay account authorize"
 """What it holds where somebody must sign in."""
 _OF_ISSUER: Final = re.compile(rf"{NO_TOKEN}: \S+ refuses: ([a-z0-9_.-]+)|{SIGN_IN} [^(]*\(([a-z0-9_.-]+)")
-_OF_FILE: Final = re.compile(r"\b(password|client_secret)_file [^\n]*: can't be read: No such file or directory")
-_GONE: Final = {
-    key: Row(
-        name=f"{key}_gone",
+_MISSING: Final = re.compile(
+    r"\b(password|client_secret)(?:_(file) [^\n]*: can't be read: No such file or directory|_(env) \S+: is not set"
+    r"|(?:_command)?: is (empty) in the configuration)"
+)
+"""What `relay/settings/secrets.py` says of a secret that is missing."""
+_KEY_GONE: Final = re.compile(r"\b(?:certificate|private_key) [^\n]*: can't be read: No such file or directory")
+_HOW: Final = {
+    "file": (
+        "The file that holds the account's {secret} is not there, as after a restore without secrets.",
+        "Die Datei mit dem {secret} des Kontos ist nicht da, etwa nach einer Wiederherstellung ohne Geheimnisse.",
+    ),
+    "env": (
+        "The environment variable that holds the account's {secret} is not set.",
+        "Die Umgebungsvariable mit dem {secret} des Kontos ist nicht gesetzt.",
+    ),
+    "empty": (
+        "The account's {secret} is empty in relay.toml, as after a restore without secrets.",
+        "In relay.toml fehlt das {secret} des Kontos, etwa nach einer Wiederherstellung ohne Geheimnisse.",
+    ),
+}
+_SECRETS: Final = {
+    "password": ("password", "Passwort", "--password"),
+    "client_secret": ("client secret", "Clientgeheimnis", "--client-secret"),
+}
+_NO_SECRET: Final = {
+    (key, how): Row(
+        name=f"{key}_{how}",
         about=About.LOGIN,
         stages=frozenset({Stage.LOGIN}),
-        english=say(
-            f"The file that holds the account's {english} is not there, as after a restore without secrets.",
-            f'Give it anew: "relay account edit {{account}} {option}".',
-        ),
+        english=say(in_english.format(secret=english), f'Give it anew: "relay account edit {{account}} {option}".'),
         german=say(
-            f"Die Datei mit dem {german} des Kontos ist nicht da, etwa nach einer Wiederherstellung ohne Geheimnisse.",
-            f"Geben Sie es neu ein: „relay account edit {{account}} {option}“.",
+            in_german.format(secret=german), f"Geben Sie es neu ein: „relay account edit {{account}} {option}“."
         ),
     )
-    for key, english, german, option in (
-        ("password", "password", "Passwort", "--password"),
-        ("client_secret", "client secret", "Clientgeheimnis", "--client-secret"),
-    )
+    for key, (english, german, option) in _SECRETS.items()
+    for how, (in_english, in_german) in _HOW.items()
 }
-"""What is said where a file that holds a secret is gone (`relay/settings/secrets.py`)."""
+_NO_KEY: Final = Row(
+    name="key_file",
+    about=About.LOGIN,
+    stages=frozenset({Stage.LOGIN}),
+    english=say(
+        "The file of the key or certificate by which the account proves itself is not there, as after a restore without"
+        " secrets.",
+        'Put it there again, or name another one: "relay account edit {account} --private-key FILE" (and'
+        ' "--certificate FILE", where there is one).',
+    ),
+    german=say(
+        "Die Datei mit dem Schlüssel oder Zertifikat, mit dem sich das Konto ausweist, ist nicht da, etwa nach einer"
+        " Wiederherstellung ohne Geheimnisse.",
+        "Legen Sie sie wieder dorthin, oder nennen Sie eine andere: „relay account edit {account} --private-key DATEI“"
+        " (und „--certificate DATEI“, wo es eines gibt).",
+    ),
+)
 _NOBODY: Final = "nobody has signed in yet"
 """How it begins where there is no login at all."""
 _FIRST: Final = Row(
@@ -78,7 +111,7 @@ def nobody_signed_in(account: str) -> str:
 
 def is_ours(text: str) -> bool:
     """Return whether we say it ourselves, as an account has nothing to log in with; no server was asked then."""
-    return text.startswith(f"{NO_TOKEN}: ") or SIGN_IN in text or _OF_FILE.search(text) is not None
+    return text.startswith(f"{NO_TOKEN}: ") or SIGN_IN in text or _find_missing(text) is not None
 
 
 def quotes_issuer(text: str) -> bool:
@@ -88,8 +121,8 @@ def quotes_issuer(text: str) -> bool:
 
 def says_of_token(text: str) -> Row | None:
     """Find the row of what the keeper of tokens says; None where it is not of tokens."""
-    if (gone := _OF_FILE.search(text)) is not None:
-        return _GONE[gone[1]]
+    if (missing := _find_missing(text)) is not None:
+        return missing
     if NO_TOKEN not in text and SIGN_IN not in text:
         return None
     if text.startswith(_NOBODY):
@@ -100,3 +133,9 @@ def says_of_token(text: str) -> Row | None:
         if (row := find_sign_in_row(found[1] or found[2], text)) is not None:
             return row
     return _SIGN_IN if SIGN_IN in text else None
+
+
+def _find_missing(text: str) -> Row | None:
+    if (found := _MISSING.search(text)) is not None:
+        return _NO_SECRET[found[1], found[2] or found[3] or found[4]]
+    return _NO_KEY if _KEY_GONE.search(text) is not None else None
