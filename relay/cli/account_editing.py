@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from relay.cli import account_oauth, editing
-from relay.cli.account_owner import choose_owner
+from relay.cli.account_options import (
+    KEPT,
+    KEYS,
+    SERVERS,
+    Changes,
+    authority_option,
+    file_option,
+    follow_port,
+    new_account_options,
+)
 from relay.cli.account_passwords import LOGINS, new_passwords, other_passwords, password_files
 from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.editing import (
-    Key,
     Options,
     change,
     find_file,
     key_options,
     naming_options,
-    nest,
     read_changes,
     read_path,
     read_text,
@@ -27,37 +34,18 @@ from relay.cli.editing import (
     require_new,
 )
 from relay.cli.output import say
-from relay.cli.provider import KEPT, SERVERS, Changes, Wishes, choose_provider
 
 if TYPE_CHECKING:
     from relay.settings import Settings
 
-_SECURITY: Final = ("tls", "starttls", "none")
 _WANTS: Final = ("password", "pop3_password", "password_file")
 """Options of `edit` by which an account gets another password."""
-KEYS: Final = (
-    Key("--address", ("address",), "The address that it sends as."),
-    Key("--preset", ("preset",), "The provider, such as ionos; default: it is looked for, by the address."),
-    Key("--owner", ("owner",), "The user who gets its mail; default: whose address it is, or the only one."),
-    Key("--display-name", ("display_name",), "The name that is written into From."),
-    *account_oauth.KEYS,
-    Key("--smtp-host", ("smtp", "host"), "The server that sends."),
-    Key("--smtp-port", ("smtp", "port"), "Default: 587, with --smtp-security tls 465.", int),
-    Key("--smtp-security", ("smtp", "security"), "Default: starttls, at port 465 tls.", _SECURITY),
-    Key("--smtp-username", ("smtp", "username"), "The login there; default: the address."),
-    Key("--pop3-host", ("pop3", "host"), "The server whose mailbox is collected."),
-    Key("--pop3-port", ("pop3", "port"), "Default: 995.", int),
-    Key("--pop3-security", ("pop3", "security"), "Default: tls.", _SECURITY),
-    Key("--pop3-username", ("pop3", "username"), "The login there; default: the address."),
-    Key("--pop3-leave", ("pop3", "leave_on_server"), f"How long mail stays at the provider; for a new one: {KEPT}."),
-)
-
-_file_option = click.option(
-    "--password-file", metavar="FILE", help="The file that has the password; it stays where it is."
-)
-_authority_option = click.option(
-    "--ca-file", type=account_oauth.AbsoluteFile(), help="The authority of its servers' certificates, if their own."
-)
+_FOR_PASSWORDS: Final = {
+    "password_file": "--password-file",
+    "pop3_password": "--pop3-password",
+    "inside": "--password-in-configuration",
+}
+"""Options of `add` that are for nothing where somebody signs in."""
 _inside_option = click.option(
     "--password-in-configuration", "inside", is_flag=True, help="Write the password into relay.toml, not into a file."
 )
@@ -66,53 +54,63 @@ _inside_option = click.option(
 @click.command("add", short_help="Add an account to relay.toml.")
 @config_option
 @click.argument("name", type=Text())
-@key_options(KEYS)
-@click.option("--collect/--no-collect", default=None, help="Whether its mailbox is collected by POP3, too.")
-@click.option("--ask-thunderbird", is_flag=True, help="Look in Thunderbird's database, too: Mozilla learns the domain.")
+@new_account_options(any_key=True)
 @click.option("--no-login", is_flag=True, help="The server that sends wants no login.")
 @click.option("--pop3-password", is_flag=True, help="The mailbox has a password of its own: ask for it as well.")
-@_authority_option
-@_file_option
 @_inside_option
 def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Add the account NAME to relay.toml: behind the others, so that their rules go first.
 
     Without a host or --preset the provider is looked for by the address, and it is said what was found, which password
-    is meant, and what must be switched on there first.
+    is meant, and what must be switched on there first. At a terminal what is missing is asked for.
 
     The password is asked for, or the first line of standard input (with --pop3-password the second is the mailbox's).
     It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right.
     """
-    from relay.editing.tables import list_tables
+    from relay.cli.account_flow import choose_account
+    from relay.cli.account_owner import choose_owner
+    from relay.cli.interview import Interview
+    from relay.cli.provider import Wishes
+    from relay.editing.tables import add_table, list_tables
+    from relay.first_steps import reading, texts
 
     path = find_file(config)
     text = read_text(path)
     changes: Changes = read_changes(KEYS, options)
-    if ("address",) not in changes:
-        raise click.UsageError("--address is missing: the address that the account sends as")
-    require_new(path, "account", name, advice=f"relay account edit {shlex.quote(name)}, or choose another name")
-    changes = account_oauth.complete_oauth(changes, {})
-    oauth = ("oauth", "provider") in changes
-    if oauth and (options["password_file"] or options["pop3_password"] or options["inside"]):
-        raise click.UsageError("with --oauth the account logs in without a password: leave the options of one away")
-    if ("owner",) not in changes and (owner := choose_owner(list_tables(text, "user"), str(changes["address",]))):
-        changes = {**changes, ("owner",): owner}
-    wishes = Wishes(collect=options["collect"], ask_database=options["ask_thunderbird"])
-    chosen = choose_provider(changes, wishes)
-    logins = [one for one in chosen.servers if not oauth and not (one == "smtp" and options["no_login"])]
-    trusted = _trust(options, chosen.servers)
-    full = _complete({**chosen.changes, **trusted}, chosen.servers, () if chosen.preset else logins)
-    values = _nest(full, chosen.servers)
-    with new_passwords(path, name, values, options, logins) as said, naming_options(f"account[{name}]", KEYS):
-        settings = editing.add(config, "account", name, values)
+    require_new(text, "account", name, advice=f"relay account edit {shlex.quote(name)}, or choose another name")
+    person = Interview("en")
+    address = person.ask(
+        texts.ADDRESS, reading.read_mail_address, option="--address", given=changes.get(("address",))
+    )  # fmt: skip
+    changes["address",] = address
+    if owner := choose_owner(person, list_tables(text, "user"), address, changes.get(("owner",))):
+        changes["owner",] = owner
+    wishes = Wishes(
+        collect=options["collect"],
+        ask_database=options["ask_thunderbird"],
+        password=next((one for key, one in _FOR_PASSWORDS.items() if options[key]), ""),
+        no_login=options["no_login"],
+        ca_file=options["ca_file"],
+    )
+    chosen = choose_account(person, changes, wishes)
+    values = {"name": name, **chosen.table}
+
+    def rehearse(tried: dict[Any, Any]) -> None:
+        editing.rehearse(path, lambda before: add_table(before, "account", {"name": name, **tried}))
+
+    with (
+        naming_options(f"account[{name}]", KEYS),
+        new_passwords(path, name, values, options, chosen.logins, rehearse) as said,
+    ):
+        settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
-    if "pop3" in chosen.servers and ("pop3", "leave_on_server") not in changes:
+    if "pop3" in values and ("pop3", "leave_on_server") not in changes:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
-    elif "pop3" not in chosen.servers and "pop3" in chosen.offered:
+    elif "pop3" not in values and "pop3" in chosen.known.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")
     _warn(settings, name)
     reload(settings)
-    if oauth:
+    if "oauth" in values:
         account_oauth.say_next(name, values["oauth"])
     else:
         say(f"Try it: relay account test {shlex.quote(name)}")
@@ -127,8 +125,8 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
 @click.option("--password", is_flag=True, help="Ask for another password.")
 @click.option("--pop3-password", is_flag=True, help="Ask for another password of the mailbox alone.")
 @click.option("--client-secret", is_flag=True, help="Ask for another secret of the client (with --secret-expires).")
-@_authority_option
-@_file_option
+@authority_option
+@file_option
 @_inside_option
 def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Change keys of the account NAME in relay.toml; what else stands there stays as it is.
@@ -144,13 +142,19 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
     if ("name",) in changes:
         raise click.UsageError("by its name an account's mail is known: add another account, then remove this one")
     planned = _plan_edit(name, table, changes, options)
-    changes, wants = planned.changes, any(options[key] for key in (*_WANTS, "client_secret"))
+    changes, wants = {**planned.changes}, any(options[key] for key in (*_WANTS, "client_secret"))
     if not changes and not wants:
         raise click.UsageError("say what is to change; `relay account edit --help` shows how")
-    with other_passwords(path, name, planned.table, options, planned.oauth) as (logins, later, said):
+
+    def rehearse(secrets: Changes) -> None:
+        editing.rehearse(path, lambda before: change_table(before, "account", name, planned.changes | secrets))
+
+    with (
+        naming_options(f"account[{name}]", KEYS),
+        other_passwords(path, name, planned.table, options, planned.oauth, rehearse) as (logins, later, said),
+    ):
         changes |= logins
-        with naming_options(f"account[{name}]", KEYS):
-            settings = change(config, path, lambda before: change_table(before, "account", name, changes))
+        settings = change(config, path, lambda before: change_table(before, "account", name, changes))
         later()
     say(f"{name} is changed in {path}{said}" if settings or wants else f"{name} is so in {path} already")
     if settings is None and wants:
@@ -229,7 +233,7 @@ def _plan_edit(name: str, table: Mapping[str, Any], changes: Changes, options: O
     sends_by_it = any(option != "pop3_password" for option in wants)  # which is the mailbox's alone
     if sends_by_it and "username" not in sends and "preset" not in table:
         changes = {("smtp", "username"): table.get("address")} | changes
-    changes = _follow_port(table.get("smtp", {}), changes)
+    changes = follow_port(table, changes)
     if "pop3" in new:
         shared = not wants and not begins and "oauth" not in table
         changes = _begin_collecting(table.get("smtp", {}) if shared else {}, changes)
@@ -251,39 +255,6 @@ def _warn(settings: "Settings | None", name: str) -> None:
     for warning in settings.warnings if settings else ():
         if f": account[{name}]" in warning:
             say(f"warning: {warning}")
-
-
-def _complete(changes: Changes, servers: Sequence[str], logins: Sequence[str]) -> Changes:
-    """Add what goes without saying: the port's security, logins, and that mail stays at the provider."""
-    full = _follow_port({}, dict(changes))
-    for server in logins:
-        full.setdefault((server, "username"), changes["address",])
-    if "pop3" in servers:
-        full.setdefault(("pop3", "leave_on_server"), KEPT)
-    order = [key.path for key in KEYS]
-    return {path: full[path] for path in sorted(full, key=lambda path: order.index(path) if path in order else 99)}
-
-
-def _follow_port(smtp: Mapping[str, Any], changes: Changes) -> Changes:
-    """Add the security that goes with another port, where nothing is said of it: TLS at 465, STARTTLS at 587.
-
-    See RFC 8314 section 3.3.
-    """
-    path = ("smtp", "security")
-    if path in changes:
-        return changes
-    if changes.get(("smtp", "port")) == 465:
-        return {**changes, path: "tls"}
-    leaves = changes.get(("smtp", "port")) == 587 and smtp.get("security") == "tls"
-    return {**changes, path: "starttls"} if leaves else changes
-
-
-def _nest(changes: Changes, servers: Sequence[str]) -> dict[str, Any]:
-    """Return the account's table, with a table for each server, even if nothing stands in it."""
-    values = nest(changes)
-    tables = ("oauth", *SERVERS)
-    plain = {key: value for key, value in values.items() if key not in tables}
-    return plain | {one: values.get(one, {}) for one in tables if one in values or one in servers}
 
 
 def _begin_collecting(sending: Mapping[str, Any], changes: Changes) -> Changes:

@@ -1,57 +1,14 @@
 """`relay account add | edit --oauth ...`: what goes without saying of a sign-in, and what is missing of it."""
 
-import datetime as dt
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from relay.cli.editing import Key
+from relay.cli.account_options import OPTIONS, Changes
 from relay.cli.output import say
-from relay.cli.provider import Changes
 from relay.places import guide
-
-
-class Day(click.ParamType[dt.date]):
-    """A day, such as 2027-06-30."""
-
-    name = "DAY"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """Read a day as ISO 8601 writes it."""
-        try:
-            return dt.date.fromisoformat(str(value))
-        except ValueError:
-            self.fail("must be a day such as 2027-06-30", param, ctx)
-
-
-class AbsoluteFile(click.ParamType[str]):
-    """A file: what is relative here, the configuration would take to be in the storage folder."""
-
-    name = "FILE"
-
-    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """Give its absolute path."""
-        return str(Path(str(value)).absolute())
-
-
-KEYS: Final = (
-    Key("--oauth", ("oauth", "provider"), "Sign in there in place of a password.", ("microsoft", "google", "custom")),
-    Key("--flow", ("oauth", "flow"), "How; default: device (google: browser).", ("device", "browser", "app")),
-    Key("--client-id", ("oauth", "client_id"), "The id of your own registration at the provider."),
-    Key("--tenant", ("oauth", "tenant"), "Microsoft: the directory (tenant) id, or a domain of it."),
-    Key("--sign-in-as", ("oauth", "user"), "Who signs in; default: the address."),
-    Key("--client-secret-file", ("oauth", "client_secret_file"), "It has the client's secret.", AbsoluteFile()),
-    Key("--secret-expires", ("oauth", "secret_expires"), "The day on which that secret ends.", Day()),
-    Key("--certificate", ("oauth", "certificate"), "app: in place of a secret.", AbsoluteFile()),
-    Key("--private-key", ("oauth", "private_key"), "app: its key, or a service account's.", AbsoluteFile()),
-    Key("--token-url", ("oauth", "token_url"), "custom: where tokens come from; the three below, too, are for custom."),
-    Key("--device-url", ("oauth", "device_url"), "device: where the code comes from that somebody enters."),
-    Key("--authorize-url", ("oauth", "authorize_url"), "browser: the page where somebody signs in."),
-    Key("--scope", ("oauth", "scopes"), "A permission that is asked for; may be repeated.", many=True),
-)
 
 
 def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
@@ -61,7 +18,10 @@ def complete_oauth(changes: Changes, before: Mapping[str, Any]) -> Changes:
         return changes
     table = {**before.get("oauth", {}), **given}
     if not table.get("provider"):
-        raise click.UsageError("--oauth is missing: where somebody signs in: microsoft, google or custom")
+        option = OPTIONS.get(("oauth", next(iter(given))), "--set")
+        raise click.UsageError(
+            f"--oauth is missing: where somebody signs in, for which {option} is: microsoft, google or custom"
+        )
     provider = str(table["provider"])
     full = dict(changes)
     if not table.get("flow"):

@@ -4,20 +4,20 @@ So no password is ever an argument of a command, which everybody on the machine 
 """
 
 import contextlib
+import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from relay.cli.account_oauth import wants_client_secret
+from relay.cli.account_options import SERVERS, Changes
 from relay.cli.editing import Options, ask_secret, read_text
 from relay.cli.output import say
-from relay.cli.provider import SERVERS
 
 LOGINS: Final = ("password", "password_file", "password_env", "password_command")
-
-
+Rehearse = Callable[[dict[Any, Any]], None]
 _GOOGLE: Final = ("gmail", "google")
 _APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?:\s[a-z]{4}){3}")
 
@@ -52,6 +52,10 @@ class _Asking:
     """Files that are there, and what is to be put into them."""
     preset: object = None
     """The provider, as the account's table names it."""
+    rehearses: bool = False
+    """Whether nobody is asked: what is wrong otherwise is to be said first."""
+    is_wanted: bool = False
+    """Whether there is a secret to be asked for."""
 
     def choose(self, place: str, *, what: str = "Password", own: str = "") -> _Password:
         """Take the file that is named, or ask for a password and put it where it belongs.
@@ -62,6 +66,8 @@ class _Asking:
 
         if self.options["password_file"] and not place:
             return _Password("password_file", str(Path(self.options["password_file"]).absolute()))
+        if self.rehearses:
+            return self._pretend("password_file")
         own = "" if self.options["inside"] else own
         secret = self._ask(f"{what} of {self.name}{' (mailbox)' if place else ''}", own)
         secret = join_app_password(secret, self.preset)
@@ -77,8 +83,14 @@ class _Asking:
         """
         if not again and not wants_client_secret(oauth):
             return None
+        if self.rehearses:
+            return self._pretend("client_secret_file")
         secret = self._ask(f"{'New client' if again else 'Client'} secret of {self.name}", own)
         return self._keep(f"{self.name}.client", secret, "client_secret_file", own)
+
+    def _pretend(self, key: str) -> _Password:
+        self.is_wanted = True
+        return _Password(key, "is asked for")
 
     def _ask(self, what: str, own: str) -> str:
         """Ask for a secret, once it is known that the file that has the old one can be written."""
@@ -109,25 +121,34 @@ class _Asking:
 
 @contextlib.contextmanager
 def new_passwords(
-    path: Path, name: str, values: dict[str, Any], options: Options, servers: Sequence[str]
+    path: Path, name: str, values: dict[str, Any], options: Options, servers: Sequence[str], rehearse: Rehearse
 ) -> Iterator[str]:
     """Put the passwords of a new account where they belong, and say where; what was made goes where the body fails.
 
-    `servers`: those that want a login. The secret of a client goes the same way.
+    `servers`: those that want a login; the secret of a client goes the same way. `rehearse`: raises what is against
+    the account's table, before anything is asked.
     """
-    wanting = [one for one in servers if not any(key in values[one] for key in LOGINS)]
-    said = ""
-    with contextlib.ExitStack() as made:
-        asking = _Asking(path, name, options, made, preset=values.get("preset"))
-        for place, mine in _share(wanting, apart=options["pop3_password"]):
-            chosen = asking.choose(place)
+
+    def place(asking: _Asking, values: dict[str, Any]) -> str:
+        wanting = [one for one in servers if not any(key in values[one] for key in LOGINS)]
+        said = ""
+        for where, mine in _share(wanting, apart=options["pop3_password"]):
+            chosen = asking.choose(where)
             said = said or (chosen.told and f", and its password in {chosen.told}")
             for server in mine:
                 values[server][chosen.key] = chosen.value
         if secret := asking.client_secret(values.get("oauth", {})):
             values["oauth"][secret.key] = secret.value
             said = f", and the client's secret in {secret.told}"
-        yield said
+        return said
+
+    with contextlib.ExitStack() as made:
+        asking = _Asking(path, name, options, made, preset=values.get("preset"), rehearses=True)
+        place(asking, tried := copy.deepcopy(values))
+        if asking.is_wanted:
+            rehearse(tried)
+        asking.rehearses = False
+        yield place(asking, values)
 
 
 def _share(servers: Sequence[str], *, apart: bool) -> Iterator[tuple[str, list[str]]]:
@@ -144,33 +165,44 @@ def password_files(table: Mapping[str, Any]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def other_passwords(
-    path: Path, name: str, table: Mapping[str, Any], options: Options, oauth: Mapping[str, Any]
+    path: Path, name: str, table: Mapping[str, Any], options: Options, oauth: Mapping[str, Any], rehearse: Rehearse
 ) -> Iterator[Any]:
     """Give the changes that another password is, what is to be done once they are made, and what is to be said.
 
-    `oauth`: how the account logs in from now on, where it did not before.
+    `oauth`: how the account logs in from now on, where it did not before. `rehearse`: raises what is against such
+    changes, before anything is asked.
     """
     from relay.settings.oauth_checks import SECRET_SOURCES
 
-    changes: dict[tuple[str, ...], object] = {}
     alone = options["pop3_password"]
     shared = options["password"] or options["password_file"]
     wanting = [one for one in SERVERS if one in table and (shared or (alone and one == "pop3"))]
-    said = ""
-    with contextlib.ExitStack() as made:
-        asking = _Asking(path, name, options, made, preset=table.get("preset"))
-        for place, mine in _share(wanting, apart=alone):
-            chosen = asking.choose(place, what="New password", own=_own_file(path, name, table, mine, "password_file"))
+    before, again = table.get("oauth", {}), options["client_secret"]
+
+    def place(asking: _Asking) -> tuple[Changes, str]:
+        changes: Changes = {}
+        said = ""
+        for where, mine in _share(wanting, apart=alone):
+            own = _own_file(path, name, table, mine, "password_file")
+            chosen = asking.choose(where, what="New password", own=own)
             said = f"; the new password is in {chosen.told}" if chosen.told else said
             for server in mine:
                 changes |= {(server, one): None for one in LOGINS if one in table[server] and one != chosen.key}
                 changes[server, chosen.key] = chosen.value
-        before, again = table.get("oauth", {}), options["client_secret"]
         own = _own_file(path, name, table, ["oauth"], "client_secret_file") if again and before else ""
         if secret := asking.client_secret(oauth, again=again, own=own):
             changes |= {("oauth", one): None for one in SECRET_SOURCES if one in before and one != secret.key}
             changes["oauth", secret.key] = secret.value
             said = f"; the client's secret is in {secret.told}"
+        return changes, said
+
+    with contextlib.ExitStack() as made:
+        asking = _Asking(path, name, options, made, preset=table.get("preset"), rehearses=True)
+        tried, _ = place(asking)
+        if asking.is_wanted:
+            rehearse(tried)
+        asking.rehearses = False
+        changes, said = place(asking)
         yield changes, asking.replace, said
 
 

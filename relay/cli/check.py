@@ -152,7 +152,7 @@ def _describe_presets(settings: "Settings") -> list[str]:
     from relay.presets.preset import find_preset
 
     names = sorted({account.preset for account in settings.directory.accounts if account.preset is not None})
-    return [line for preset in map(find_preset, names) if preset is not None for line in describe_preset(preset)]
+    return [words.en for preset in map(find_preset, names) if preset is not None for words in describe_preset(preset)]
 
 
 def describe_service(settings: "Settings", service: "Service", digest: str) -> str:

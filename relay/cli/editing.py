@@ -13,7 +13,7 @@ from relay.cli.output import say
 
 if TYPE_CHECKING:
     from relay.cli.telling import Conversation
-    from relay.settings import Settings
+    from relay.settings import ConfigurationError, Settings
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 Options = Mapping[str, Any]
@@ -44,11 +44,11 @@ _SET: Final = click.option(
 )
 
 
-def key_options(keys: Iterable[Key]) -> Callable[[_Function], _Function]:
-    """Give a command an option for each key, and --set for all others."""
+def key_options(keys: Iterable[Key], *, any_key: bool = True) -> Callable[[_Function], _Function]:
+    """Give a command an option for each key, and --set for all others, unless not `any_key`."""
 
     def decorate(function: _Function) -> _Function:
-        function = _SET(function)
+        function = _SET(function) if any_key else function
         for key in reversed([*keys]):
             kind = click.Choice(key.kind) if isinstance(key.kind, tuple) else key.kind
             option = click.option(key.option, key.variable, type=kind, multiple=key.many, help=key.help)
@@ -65,7 +65,7 @@ def read_changes(keys: Iterable[Key], options: Options) -> dict[tuple[str, ...],
         value = options[key.variable]
         if value is not None and value != ():
             found[key.path] = list(value) if key.many else value
-    for pair in options["settings"]:
+    for pair in options.get("settings", ()):
         path, value = _read_pair(pair)
         found[path] = value
     return found
@@ -164,6 +164,20 @@ def read_text(path: Path) -> str:
     return path.read_bytes().decode()
 
 
+def rehearse(path: Path, edit: Callable[[str], str]) -> None:
+    """Raise ConfigurationError with what would be wrong after a change whose secrets are still to be asked for."""
+    from relay.settings import ConfigurationError, load_settings
+
+    try:
+        load_settings(path, secrets=False, written=edit(read_text(path)).encode())
+    except ConfigurationError as error:
+        raise _unchanged(path, error) from None
+
+
+def _unchanged(path: Path, error: "ConfigurationError") -> "ConfigurationError":
+    return type(error)([*error.errors, f"{path.name}: nothing was changed"])
+
+
 def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Settings | None":
     """Change the configuration, proved before it is written; None where it says that already.
 
@@ -176,7 +190,7 @@ def change(config: str | None, path: Path, edit: Callable[[str], str]) -> "Setti
     try:
         return change_file(path, edit, lambda content: prove(config, path, content))
     except ConfigurationError as error:
-        raise ConfigurationError([*error.errors, f"{path.name}: nothing was changed"]) from None
+        raise _unchanged(path, error) from None
     except PermissionError as error:
         raise ConfigurationError(
             [f"{path.name}: can't be changed: {error.strerror} ({path}): run the command again with sudo before it"]
@@ -204,11 +218,11 @@ def naming_options(place: str, keys: Iterable[Key]) -> Iterator[None]:
         raise ConfigurationError([name(line) for line in error.errors]) from None
 
 
-def require_new(path: Path, kind: str, name: str, *, advice: str = "choose another name") -> None:
-    """Raise click.UsageError where the configuration has a table of this kind and name already."""
+def require_new(text: str, kind: str, name: str, *, advice: str = "choose another name") -> None:
+    """Raise click.UsageError where a configuration has a table of this kind and name already."""
     from relay.editing.tables import list_names
 
-    if name in list_names(read_text(path), kind):
+    if name in list_names(text, kind):
         raise click.UsageError(f"the {kind} {name} is there already: {advice}")
 
 
@@ -217,7 +231,7 @@ def add(config: str | None, kind: str, name: str, values: Mapping[str, object]) 
     from relay.editing.tables import add_table
 
     path = find_file(config)
-    require_new(path, kind, name)
+    require_new(read_text(path), kind, name)
     table = {"name": name, **values}
     return change(config, path, lambda before: add_table(before, kind, table))
 

@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from relay.cli.account_options import new_account_options
 from relay.cli.configuration import FAILED, config_option
 from relay.cli.output import say
 from relay.model.errors import RelayError
@@ -16,60 +16,23 @@ if TYPE_CHECKING:
     from relay.first_steps.answers import Answers
     from relay.settings import Settings
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
-_ISSUERS: Final = ("microsoft", "google", "custom")
-_OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("--language", {"type": click.Choice(["de", "en"]), "help": "Of questions, notices and alerts; default: $LANG."}),
-    ("--hostname", {"help": "This machine's name."}),
-    ("--user", {"metavar": "NAME=ADDRESS", "multiple": True, "help": "Somebody of the office; may be repeated."}),
-    ("--address", {"help": "The address whose mailbox is used."}),
-    ("--name", {"help": "The account's name; default: what stands before the @."}),
-    ("--owner", {"help": "The user who gets its mail; default: whose address it is."}),
-    ("--preset", {"metavar": "PROVIDER", "help": "The provider, such as ionos; default: it is looked for."}),
-    ("--ask-thunderbird/--no-ask-thunderbird", {"default": None, "help": "Also look in Thunderbird's database."}),
-    ("--smtp-host", {"help": "The server that sends, where no preset names it."}),
-    ("--smtp-port", {"help": "Default: 587."}),
-    ("--smtp-security", {"type": click.Choice(["tls", "starttls", "none"]), "help": "Default: as the port says."}),
-    ("--smtp-username", {"help": "Default: the address."}),
-    ("--collect/--no-collect", {"default": None, "help": "Whether mail is collected; default: where possible."}),
-    ("--pop3-host", {"help": "The server whose mailbox is collected, where no preset names it."}),
-    ("--pop3-port", {"help": "Default: 995."}),
-    ("--pop3-security", {"type": click.Choice(["tls", "starttls", "none"]), "help": "Default: tls."}),
-    ("--pop3-username", {"help": "Default: as for sending."}),
-    ("--ca-file", {"metavar": "FILE", "help": "The authority of the provider's certificates, if its own."}),
-    ("--password-file", {"metavar": "FILE", "help": "Has the password, and stays; default: it is read, and kept."}),
-    ("--oauth", {"type": click.Choice(_ISSUERS), "help": "Sign in there, in place of a password."}),
-    ("--flow", {"metavar": "FLOW", "help": "How somebody signs in: device, browser or app."}),
-    ("--client-id", {"help": "The registration at the provider."}),
-    ("--client-secret-file", {"metavar": "FILE", "help": "Has its client secret, and stays; default: it is read."}),
-    ("--secret-expires", {"metavar": "DAY", "help": "The day on which that secret ends, such as 2027-06-30."}),
-    ("--tenant", {"help": "Microsoft: the organisation's domain or id."}),
-    ("--sign-in-as", {"metavar": "ADDRESS", "help": "Who signs in; default: the account's address."}),
-    ("--certificate", {"metavar": "FILE", "help": "In place of a client secret; with --private-key."}),
-    ("--private-key", {"metavar": "FILE", "help": "The key of it, or of Google's service account."}),
-    ("--token-url", {"help": "Of a custom provider; so are --device-url, --authorize-url and --scope."}),
-    ("--device-url", {"help": "See --token-url."}),
-    ("--authorize-url", {"help": "See --token-url."}),
-    ("--scope", {"multiple": True, "help": "See --token-url; may be repeated."}),
-    ("--archive", {"metavar": "ADDRESS", "multiple": True, "help": "Gets a blind copy of each sent mail."}),
-    ("--network", {"multiple": True, "help": "Who may send here; default: this machine alone."}),
-    ("--listener-certificate", {"type": click.Choice(["make", "files", "none"]), "help": "With --network; or none."}),
-    ("--listener-certificate-file", {"metavar": "FILE", "help": "With --listener-certificate files."}),
-    ("--listener-key-file", {"metavar": "FILE", "help": "With --listener-certificate files."}),
-    ("--user-password-file", {"metavar": "NAME=FILE", "multiple": True, "help": "For mail programs to log in here."}),
-    ("--no-test", {"is_flag": True, "help": "Only write the file: nobody signs in, and nothing is tried."}),
-)  # fmt: skip
-
-
-def _all_options(function: _Function) -> _Function:
-    for name, how in reversed(_OPTIONS):
-        function = click.option(name, **how)(function)
-    return function
-
 
 @click.command("init")
 @config_option
-@_all_options
+@click.option("--language", type=click.Choice(["de", "en"]), help="Of questions, notices and alerts; default: $LANG.")
+@click.option("--hostname", help="This machine's name.")
+@click.option("--user", metavar="NAME=ADDRESS", multiple=True, help="Somebody of the office; may be repeated.")
+@click.option("--name", help="The account's name; default: what stands before the @ of its address.")
+@new_account_options(any_key=False)
+@click.option("--archive", metavar="ADDRESS", multiple=True, help="Gets a blind copy of each sent mail.")
+@click.option("--network", multiple=True, help="Who may send here; default: this machine alone.")
+@click.option(
+    "--listener-certificate", type=click.Choice(["make", "files", "none"]), help="With --network; default: none."
+)
+@click.option("--listener-certificate-file", metavar="FILE", help="With --listener-certificate files.")
+@click.option("--listener-key-file", metavar="FILE", help="With --listener-certificate files.")
+@click.option("--user-password-file", metavar="NAME=FILE", multiple=True, help="For mail programs to log in here.")
+@click.option("--no-test", is_flag=True, help="Only write the file: nobody signs in, and nothing is tried.")
 def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of click
     """Ask a few questions, and write relay.toml with the first account: checked, and tried at the provider.
 
@@ -89,8 +52,12 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     require_hand(config, path.absolute(), find_storage(path) or path.absolute().parent)
     faults.require_sound(path, before)
     interview = Interview(options["language"] or _own_language())
+
+    def rehearse(answers: "Answers") -> None:
+        _rehearse(config, path, before, answers)
+
     try:
-        answers, secret = ask(interview, options, path, before)
+        answers, secret = interview.conduct(lambda: ask(interview, options, path, before, rehearse))
         settings, file = _write(config, path, before, answers, secret)
     except RelayError as error:
         say(texts.ENDED.by(interview.language), error=True)
@@ -114,31 +81,46 @@ def _own_language() -> str:
     return "de" if named.lower().startswith("de") else "en"
 
 
+def _rehearse(config: str | None, path: Path, before: str, answers: "Answers") -> "Settings":
+    """Raise what is against the answers, though nothing is made of them yet; return what the file will say."""
+    from dataclasses import replace
+
+    from relay.cli.account_options import KEYS
+    from relay.cli.configuration import require_own_hand
+    from relay.cli.editing import naming_options
+    from relay.cli.init_account import wants_secret
+    from relay.first_steps.composing import compose
+    from relay.settings import load_settings
+
+    account = answers.account
+    tried = replace(answers, account=account.with_secret_in("is asked for")) if wants_secret(account) else answers
+    tried = replace(tried, certificate=None) if _is_made(answers) else tried
+    with naming_options(f"account[{account.name}]", KEYS):
+        settings = load_settings(path, secrets=False, written=compose(tried, before).encode())
+    require_own_hand(config, settings)
+    return settings
+
+
+def _is_made(answers: "Answers") -> bool:
+    return answers.certificate is not None and not answers.certificate.certificate
+
+
 def _write(
     config: str | None, path: Path, before: str, answers: "Answers", secret: str
 ) -> "tuple[Settings, Path | None]":
-    """Check all but the secret, make the certificate where one is to be made, then write the file.
+    """Make the certificate where one is to be made, once all but the secret is found to be right; write the file.
 
-    Returns what it says, and where the secret is. Nothing is made before the rest is found to be right.
+    Returns what it says, and where the secret is.
     """
     from dataclasses import replace
 
     from relay.admin.proving import prove
-    from relay.cli.configuration import require_own_hand
-    from relay.editing.secret_files import FOLDER as SECRETS
     from relay.first_steps import filling
     from relay.first_steps.answers import CertificateAnswer
-    from relay.first_steps.composing import compose
     from relay.first_steps.machine import own_names
-    from relay.settings import load_settings
 
-    is_made = answers.certificate is not None and not answers.certificate.certificate
-    tried = replace(answers, certificate=None) if is_made else answers
-    if secret:
-        tried = replace(tried, account=tried.account.with_secret_in(f"{SECRETS}/{tried.account.name}"))
-    first = load_settings(path, secrets=False, written=compose(tried, before).encode())
-    require_own_hand(config, first)
-    if is_made:
+    first = _rehearse(config, path, before, answers)
+    if _is_made(answers):
         made = str(filling.certify(first, list(dict.fromkeys(own_names(first)))))
         answers = replace(answers, certificate=CertificateAnswer(certificate=made, private_key=made))
     return filling.fill(path, answers, secret, lambda content: prove(config, path, content), storage=first.folder)

@@ -1,129 +1,111 @@
-"""The part of `relay init` that asks for the first account: its provider, its servers, and how it logs in."""
+"""The part of `relay init` that asks for the first account, and what it logs in with."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
-from relay.cli.init_servers import Draft, ask_collecting, ask_sending
-from relay.cli.init_sign_in import ask_client_secret, ask_sign_in
+from relay.cli.account_flow import choose_account
+from relay.cli.account_oauth import wants_client_secret
+from relay.cli.account_options import KEYS, OPTIONS, Changes
+from relay.cli.account_owner import choose_owner
+from relay.cli.account_passwords import join_app_password
+from relay.cli.editing import read_changes
 from relay.cli.interview import Interview, fill_in
-from relay.cli.provider import Finder, look_up, refuse_foreign
+from relay.cli.provider import Finder, Wishes, look_up
 from relay.first_steps import reading, texts
 from relay.first_steps.answers import AccountAnswer
-from relay.presets.describing import describe
-from relay.presets.preset import Preset, Words, find_preset
+from relay.presets.preset import find_preset
+from relay.rules.oauth_provider import takes_secret
 
-if TYPE_CHECKING:
-    from relay.presets.finding import Found
+_FILES = (("oauth", "client_secret_file"), ("oauth", "certificate"), ("oauth", "private_key"))
 
 
 def ask_account(
-    interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]], *, look: Finder = look_up
-) -> tuple[AccountAnswer, str]:
-    """Ask for the account; return it, and the secret that it logs in with, which is empty where a file has it.
+    person: Interview, options: Mapping[str, Any], users: Sequence[Mapping[str, Any]], *, look: Finder = look_up
+) -> AccountAnswer:
+    """Ask for the account, but for the secret that it logs in with.
 
-    `users`: names and addresses of all that there are; `look`: finds the provider. Raises click.UsageError and
+    `users`: the [[user]] tables of all that there are; `look`: finds the provider. Raises click.UsageError and
     click.Abort.
     """
-    address = interview.ask(
-        texts.ADDRESS, reading.read_mail_address, option="--address", given=options["address"],
-        default=users[0][1] if interview.terminal else None,
+    _require_files(options)
+    changes: Changes = read_changes(KEYS, options)
+    address = person.ask(
+        texts.ADDRESS, reading.read_mail_address, option="--address", given=changes.get(("address",)),
+        default=str(users[0].get("address")) if person.terminal else None,
     )  # fmt: skip
-    owner = _choose_owner(interview, options, users, address)
-    name = interview.ask(
+    changes["address",] = address
+    owner = choose_owner(person, users, address, changes.pop(("owner",), None))
+    name = person.ask(
         texts.ACCOUNT_NAME, reading.read_account_name, option="--name",
         given=options["name"] or reading.name_after(address, "account"),
     )  # fmt: skip
-    draft = Draft(address=address)
-    _find(interview, options, draft, look)
-    smtp = ask_sending(interview, options, draft)
-    pop3 = ask_collecting(interview, options, draft)
-    oauth = ask_sign_in(interview, options, draft, collects=pop3 is not None)
-    secret = ""
-    if oauth is not None:
-        refuse_foreign(oauth["provider"], [table["host"] for table in (smtp, pop3) if table and "host" in table])
-        secret = ask_client_secret(interview, options, oauth)
-    elif options["password_file"] is not None:
-        file = interview.ask(
-            texts.PASSWORD_FILE, reading.read_file, option="--password-file", given=options["password_file"]
-        )
-        for table in (smtp, pop3):
-            if table is not None:
-                table["password_file"] = file
-    else:
-        secret = interview.secret(texts.PASSWORD, option="--password-file")
-    account = AccountAnswer(
+    wishes = Wishes(
+        collect=options["collect"],
+        ask_database=options["ask_thunderbird"],
+        password="--password-file" if options["password_file"] else "",
+        ca_file=options["ca_file"],
+        is_first=True,
+    )
+    chosen = choose_account(person, changes, wishes, look=look)
+    table = chosen.table
+    for server in chosen.logins:
+        table[server] |= {"password_file": options["password_file"]} if options["password_file"] else {}
+    return AccountAnswer(
         name=name,
         address=address,
-        owner=owner,
-        preset=None if draft.preset is None else draft.preset.name,
-        sending=smtp,
-        collecting=pop3,
-        oauth=oauth,
+        owner=str(owner),
+        display_name=table.get("display_name"),
+        preset=table.get("preset"),
+        sending=table.get("smtp", {}),
+        collecting=table.get("pop3"),
+        oauth=table.get("oauth"),
     )
-    return account, secret
 
 
-def _choose_owner(interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]], address: str) -> str:
-    """Return the user whose mail it is: the one whose address it is, the only one, or whoever is named."""
-    names = [name for name, _ in users]
-    fitting = [name for name, own in users if own.lower() == address.lower()]
-    given = options["owner"]
-    if given is None and fitting:
-        given = fitting[0]
-    if given is None and len(names) == 1:
-        given = names[0]
-    question = fill_in(texts.OWNER, names=", ".join(names))
-    return interview.ask(question, reading.one_of(names), option="--owner", given=given, default=names[0])
+def _require_files(options: Mapping[str, Any]) -> None:
+    """Raise click.UsageError for a file that an option names and that is not there, before anything is asked."""
+    named = {key.option: options[key.variable] for key in KEYS if key.path in _FILES}
+    named |= {"--password-file": options["password_file"], "--ca-file": options["ca_file"]}
+    for option, file in named.items():
+        if file is None:
+            continue
+        try:
+            reading.read_file(file)
+        except reading.WrongAnswerError as error:
+            raise click.UsageError(f"{option}: {error}") from None
 
 
-def _find(interview: Interview, options: dict[str, Any], draft: Draft, look: Finder) -> None:
-    """Find the provider, unless the options name it, or its servers."""
-    if options["preset"] is not None:
-        name = interview.ask(texts.PRESET, reading.read_known_preset, option="--preset", given=options["preset"])
-        draft.preset = find_preset(name)
-    elif options["smtp_host"] is None:
-        found = _look(interview, options, draft.address, look)
-        if found.origin is None:
-            for words in found.tried:
-                interview.tell(texts.TRIED, text=words.by(interview.language))
-            interview.tell(texts.UNKNOWN)
-        elif not all(_confirm(interview, one) for one in found.confirm):
-            interview.tell(texts.NAME_THEM)
-        elif found.preset is not None:
-            draft.preset = found.preset
-        else:
-            draft.servers = {one.kind: one.table for one in found.servers if one.host is not None}
-    if draft.preset is not None:
-        _describe(interview, draft.preset)
+def wants_secret(account: AccountAnswer) -> bool:
+    """Return whether the account needs a secret that is still to be asked for."""
+    return "password_file" not in account.sending if account.oauth is None else wants_client_secret(account.oauth)
 
 
-def _look(interview: Interview, options: dict[str, Any], address: str, look: Finder) -> "Found":
-    from relay.settings.fields import read_address
+def ask_secret(person: Interview, account: AccountAnswer) -> tuple[AccountAnswer, str]:
+    """Ask for what the account logs in with: its password, or its client's secret, which is empty where there is none.
 
-    parsed = read_address(address)
-    question = fill_in(texts.DATABASE, domain=parsed.domain)
-
-    def agrees() -> bool:
-        given = options["ask_thunderbird"]
-        return interview.agree(question, option="--ask-thunderbird", given=given, default=False)
-
-    interview.tell(texts.LOOKING, domain=parsed.domain)
-    return look(parsed, agrees)
-
-
-def _confirm(interview: Interview, words: Words) -> bool:
-    if not interview.terminal:
-        raise click.UsageError(f"{words.en} If so, name the provider: --preset NAME, or its servers: --smtp-host HOST")
-    return interview.agree(words, option="--preset", default=False)
-
-
-def _describe(interview: Interview, preset: Preset) -> None:
-    """Say what is known of a provider, before anything of it is asked."""
-    interview.tell(texts.PROVIDER, title=preset.title)
-    for kind in ("smtp", "pop3"):
-        if (server := preset.servers.get(kind)) is not None and server.host is not None:
-            interview.tell(texts.SERVER, kind=kind.upper(), host=server.host, port=server.ports[0])
-    for line in zip(*(describe(preset, language, password=False) for language in ("en", "de")), strict=True):
-        interview.tell(Words(*line))
+    Returns the account with the day on which a secret ends. Raises click.UsageError and click.Abort.
+    """
+    if account.oauth is None:
+        preset = find_preset(account.preset) if account.preset else None
+        if not wants_secret(account):
+            return account, ""
+        if preset is not None:
+            person.tell(texts.WHICH_PASSWORD, text=preset.password.by(person.language))
+        question = fill_in(texts.PASSWORD, address=account.address)
+        return account, join_app_password(person.secret(question, option="--password-file"), account.preset)
+    oauth, secret = dict(account.oauth), ""
+    has_proof = "private_key" in oauth or "client_secret_file" in oauth
+    if not has_proof and takes_secret(oauth["provider"], oauth["flow"]):
+        needed = wants_secret(account)
+        question = texts.CLIENT_SECRET if needed else texts.CLIENT_SECRET_OR_NONE
+        secret = person.secret(question, option=OPTIONS["oauth", "client_secret_file"], empty=not needed)
+    if not secret and "client_secret_file" not in oauth:
+        if "secret_expires" in oauth:
+            raise click.UsageError("--secret-expires: there is no client secret that could end: leave it away")
+    elif "secret_expires" not in oauth:
+        day = person.ask(texts.SECRET_EXPIRES, reading.read_day, option="--secret-expires", default="")
+        oauth |= {} if day is None else {"secret_expires": day}
+    return dataclasses.replace(account, oauth=oauth), secret

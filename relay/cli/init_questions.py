@@ -1,12 +1,13 @@
 """The questions of `relay init`, in the order in which people know the answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from relay.cli.init_account import ask_account
+from relay.cli.init_account import ask_account, ask_secret
 from relay.cli.interview import Interview, fill_in
 from relay.first_steps import filling, machine, reading, texts
 from relay.first_steps.answers import Answers, CertificateAnswer, UserAnswer
@@ -16,12 +17,16 @@ _MAKE, _FILES, _NONE = KINDS = ("make", "files", "none")
 """Where the certificate comes from."""
 
 
-def ask(interview: Interview, options: dict[str, Any], path: Path, before: str) -> tuple[Answers, str]:
+def ask(
+    interview: Interview, options: dict[str, Any], path: Path, before: str, rehearse: Callable[[Answers], None]
+) -> tuple[Answers, str]:
     """Ask for everything, in the order in which people know it; return it, and what the account logs in with.
 
-    `before`: what stands in the file. Raises click.UsageError, click.Abort.
+    Secrets come last. `before`: what stands in the file; `rehearse`: raises what is against the answers without them.
+    Raises click.UsageError, click.Abort.
     """
     old = read_before(before)
+    files = _read_password_files(options)
     interview.language = interview.ask(
         texts.LANGUAGE, reading.one_of(("en", "de")), option="--language", given=options["language"],
         default=interview.language,
@@ -31,33 +36,37 @@ def ask(interview: Interview, options: dict[str, Any], path: Path, before: str) 
         texts.HOSTNAME, reading.read_hostname, option="--hostname", given=options["hostname"],
         default=old.get("server", {}).get("hostname") or machine.own_hostname(),
     )  # fmt: skip
-    known = [(str(one.get("name")), str(one.get("address"))) for one in old.get("user", ()) if isinstance(one, dict)]
-    users = _ask_users(interview, options, known)
-    account, secret = ask_account(interview, options, [*known, *users])
+    known = [one for one in old.get("user", ()) if isinstance(one, dict)]
+    users = _ask_users(interview, options, [str(one.get("name")) for one in known])
+    if unknown := [name for name in files if name not in dict(users)]:
+        raise click.UsageError(f"--user-password-file: there is no --user {unknown[0][:80]}")
+    tables = [*known, *({"name": name, "address": address} for name, address in users)]
+    account = ask_account(interview, options, tables)
     archive = _ask_archive(interview, options)
     networks = _ask_networks(interview, options, open_already="listener" in old)
     certificate = _ask_certificate(interview, options, serves_others=bool(networks))
     answers = Answers(
         language=interview.language,
         hostname=hostname,
-        users=tuple(_ask_passwords(interview, options, users, wanted=certificate is not None)),
+        users=tuple(UserAnswer(name=name, address=address) for name, address in users),
         account=account,
         archive=archive,
         networks=networks,
         certificate=certificate,
         storage=filling.choose_storage(path, before),
     )
-    return answers, secret
+    rehearse(answers)
+    account, secret = ask_secret(interview, account)
+    people = _ask_passwords(interview, files, users, wanted=certificate is not None)
+    return replace(answers, account=account, users=tuple(people)), secret
 
 
-def _ask_users(
-    interview: Interview, options: dict[str, Any], known: Sequence[tuple[str, str]]
-) -> list[tuple[str, str]]:
-
+def _ask_users(interview: Interview, options: dict[str, Any], known: Sequence[str]) -> list[tuple[str, str]]:
+    """Return names and addresses of those who are new. `known`: names of the others."""
     users: list[tuple[str, str]] = []
 
     def read_new(text: str) -> str:
-        if (name := reading.read_user(text)).casefold() in {one.casefold() for one, _ in (*known, *users)}:
+        if (name := reading.read_user(text)).casefold() in {one.casefold() for one in (*known, *dict(users))}:
             raise reading.wrong(texts.TWICE, text)
         return name
 
@@ -144,21 +153,27 @@ def _ask_certificate(interview: Interview, options: dict[str, Any], *, serves_ot
     return CertificateAnswer(certificate=named[0], private_key=named[1])
 
 
+def _read_password_files(options: dict[str, Any]) -> dict[str, str]:
+    """Return the passwords of users that files have, by their names. Raises click.UsageError."""
+    found = {}
+    for name, _, file in (one.partition("=") for one in options["user_password_file"]):
+        try:
+            text = Path(reading.read_file(file)).read_text(encoding="utf-8")
+        except (reading.WrongAnswerError, OSError, UnicodeDecodeError):
+            raise click.UsageError(f"--user-password-file: {file[:80]}: can't be read; write NAME=FILE") from None
+        found[name] = text.partition("\n")[0].rstrip("\r")
+    return found
+
+
 def _ask_passwords(
-    interview: Interview, options: dict[str, Any], users: Sequence[tuple[str, str]], *, wanted: bool
+    interview: Interview, files: Mapping[str, str], users: Sequence[tuple[str, str]], *, wanted: bool
 ) -> Iterator[UserAnswer]:
     """Give the users, with what their mail programs log in with where that is encrypted."""
     from relay.auth import hash_password
 
-    pairs = [one.partition("=") for one in options["user_password_file"]]
-    files = {name: reading.read_file(file) for name, _, file in pairs}
-    if unknown := [name for name in files if name not in dict(users)]:
-        raise click.UsageError(f"--user-password-file: there is no --user {unknown[0][:80]}")
     for name, address in users:
-        secret = ""
-        if name in files:
-            secret = Path(files[name]).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-        elif wanted and interview.terminal:
+        secret = files.get(name, "")
+        if not secret and wanted and interview.terminal:
             question = fill_in(texts.USER_PASSWORD, name=name)
             secret = interview.secret(question, option="--user-password-file", empty=True, new=True)
         yield UserAnswer(name=name, address=address, password_hash=hash_password(secret) if secret else None)

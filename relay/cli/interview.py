@@ -5,7 +5,7 @@ Without a terminal the defaults hold, and what has none is named with its option
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,6 +15,12 @@ from relay.first_steps.reading import WrongAnswerError, read_yes
 from relay.presets.preset import Words
 
 _T = TypeVar("_T")
+BACK: Final = "<"
+"""What is typed to come to the question before."""
+
+
+class _BackError(Exception):
+    """The person wants to answer the question before anew."""
 
 
 class Interview:
@@ -24,11 +30,42 @@ class Interview:
         """`terminal`: whether there is a person; None: whether standard input is a terminal."""
         self.language = language
         self.terminal = sys.stdin.isatty() if terminal is None else terminal
+        self.kept: dict[str, Any] = {}
+        """What took long to find out, for who comes to the same question again."""
+        self._leads_back = False
+        self._answers: list[str] = []
+        """What was typed and could be used, in order."""
+        self._at = 0
+        """How many of them the questions have had."""
+
+    def conduct(self, questions: Callable[[], _T]) -> _T:
+        """Return what a function makes of the answers to all that it asks; `<` leads to the question before.
+
+        The function is called anew then, and gets what was answered before that question without asking: the same
+        answers must lead it to the same questions.
+        """
+        self._leads_back = True
+        while True:
+            self._at = 0
+            try:
+                return questions()
+            except _BackError:
+                self._answers.pop()
 
     def tell(self, words: Words, **values: object) -> None:
         """Say something between two questions, where somebody is there."""
         if self.terminal:
+            self.note(words, **values)
+
+    def note(self, words: Words, **values: object) -> None:
+        """Say something, also where nobody is there; what was said already is not said again."""
+        if self._at == len(self._answers):
             say(self._in_words(words, **values))
+
+    def _object(self, words: Words) -> None:
+        """Say why an answer can't be used."""
+        if self._at == len(self._answers):
+            say(self._in_words(words), error=True)
 
     def ask(
         self,
@@ -44,28 +81,25 @@ class Interview:
         `given`: what the option says; `default`: what Enter means. Raises click.UsageError without a terminal, and
         click.Abort where the person ends it.
         """
-        text = given
-        while True:
+        if given is not None:
             try:
-                if text is not None:
-                    return read(text)
+                return read(given)
             except WrongAnswerError as error:
                 if not self.terminal:
                     raise click.UsageError(f"{option}: {error}") from None
-                say(self._in_words(error.words), error=True)
-            text = self._prompt(question, option, default)
-
-    def _prompt(self, question: Words, option: str, default: str | None) -> str:
+                self._object(error.words)
         if self.terminal:
-            shown = default or None
-            return str(
-                click.prompt(
-                    self._in_words(question), default="" if default is None else default, show_default=bool(shown)
-                )
+            shown = self._in_words(question)
+            return self._type(
+                lambda: click.prompt(shown, default="" if default is None else default, show_default=bool(default)),
+                read,
             )
         if default is None:
             raise click.UsageError(f"{option} is missing: {question.en}")
-        return default
+        try:
+            return read(default)
+        except WrongAnswerError as error:
+            raise click.UsageError(f"{option}: {error}") from None
 
     def agree(self, question: Words, *, option: str, given: bool | None = None, default: bool) -> bool:
         """Return the answer to a question for yes or no."""
@@ -82,21 +116,49 @@ class Interview:
 
         `empty`: whether there may be none. Raises click.UsageError where there is none.
         """
-        while self.terminal:
-            said = self._hidden(question)
-            if said and new and self._hidden(texts.REPEAT) != said:
-                say(self._in_words(texts.DIFFERENT), error=True)
-            elif (said or empty) and (not said or said.splitlines() == [said]):
-                return said
-            else:
-                say(self._in_words(texts.NOT_A_SECRET), error=True)
+
+        def prompt(words: Words) -> str:
+            return str(click.prompt(self._in_words(words), hide_input=True, default="", show_default=False))
+
+        def type_it() -> str:
+            said = prompt(question)
+            while said != BACK and said and new and prompt(texts.REPEAT) != said:
+                self._object(texts.DIFFERENT)
+                said = prompt(question)
+            return said
+
+        def read(said: str) -> str:
+            if (not said and not empty) or (said and said.splitlines() != [said]):
+                raise WrongAnswerError(texts.NOT_A_SECRET)
+            return said
+
+        if self.terminal:
+            return self._type(type_it, read)
         line = "" if empty else sys.stdin.readline().rstrip("\r\n")
         if not line and not empty:
             raise click.UsageError(f"{option} is missing, and standard input has no line either: {question.en}")
         return line
 
-    def _hidden(self, question: Words) -> str:
-        return str(click.prompt(self._in_words(question), hide_input=True, default="", show_default=False))
+    def _type(self, prompt: Callable[[], object], read: Callable[[str], _T]) -> _T:
+        """Return what was typed at this question before, or is typed until it can be used."""
+        if self._at < len(self._answers):
+            self._at += 1
+            return read(self._answers[self._at - 1])
+        while True:
+            text = str(prompt())
+            if self._leads_back and text.strip() == BACK:
+                if self._answers:
+                    raise _BackError
+                self._object(texts.FIRST)
+                continue
+            try:
+                answer = read(text)
+            except WrongAnswerError as error:
+                self._object(error.words)
+                continue
+            self._answers.append(text)
+            self._at += 1
+            return answer
 
     def _in_words(self, words: Words, **values: object) -> str:
         text = words.by(self.language)

@@ -3,49 +3,53 @@
 What strangers said is proposed and never taken by itself: a person agrees at the terminal, or names it in an option.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from relay.cli.output import say
+from relay.cli.account_options import SERVERS, Changes
+from relay.cli.interview import Interview, fill_in
 from relay.escaping import printable
+from relay.first_steps import reading, texts
 from relay.places import guide
+from relay.presets.preset import Preset, Words, find_preset
 
 if TYPE_CHECKING:
     from relay.model.address import Address
     from relay.presets.finding import Found, FoundServer
-    from relay.presets.preset import Preset
-
-SERVERS: Final = ("smtp", "pop3")
-KEPT: Final = "14 days"
-"""How long collected mail stays at the provider where nobody says: a first trial must not empty a mailbox."""
-_NAMES: Final = {"smtp": "SMTP", "pop3": "POP3"}
-
-Changes = dict[tuple[str, ...], Any]
-"""Keys of the account's table, by their paths."""
 
 
 class Wishes(NamedTuple):
-    """What is asked of the provider."""
+    """What is asked of the provider, beside keys of the table."""
 
     collect: bool | None = None
     """Whether the mailbox is collected by POP3; None: nobody has said."""
-    ask_database: bool = False
-    """Whether Mozilla may be told the domain."""
+    ask_database: bool | None = None
+    """Whether Mozilla may be told the domain; None: nobody has said."""
+    password: str = ""
+    """An option that only makes sense for an account that logs in by a password; empty: there is none."""
+    no_login: bool = False
+    """Whether the server that sends wants none."""
+    ca_file: str | None = None
+    """The authority of its servers' certificates."""
+    is_first: bool = False
+    """Whether it is an office's first account: it is to send, and a person is asked for all that can be chosen."""
 
 
-class Chosen(NamedTuple):
-    """What an account has of its provider."""
+class Known(NamedTuple):
+    """What is known of a provider."""
 
-    changes: Changes
-    """What was asked for, and what goes without saying."""
-    servers: tuple[str, ...]
-    """The tables that the account is to have: smtp, pop3."""
-    preset: "Preset | None" = None
-    offered: tuple[str, ...] = ()
-    """The servers that the provider has, as far as that is known."""
+    preset: Preset | None = None
+    servers: Mapping[str, Mapping[str, Any]] = {}
+    """Where there is no preset, and they were found: host, port, security and user name, by protocol."""
+    is_named: bool = False
+    """Whether the options name its servers, so that nobody was asked."""
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The servers that it has, as far as that is known."""
+        return tuple(one for one in SERVERS if one in self.servers or (self.preset and one in self.preset.servers))
 
 
 Finder = Callable[["Address", Callable[[], bool]], "Found"]
@@ -60,121 +64,104 @@ def look_up(address: "Address", agrees: Callable[[], bool]) -> "Found":
     return asyncio.run(find_provider(address, ask_database=agrees))
 
 
-def choose_provider(changes: Changes, wishes: Wishes, *, look: Finder = look_up) -> Chosen:
-    """Complete what the options say of an account's servers, by a preset's name or by looking the provider up.
+def find_known(person: Interview, changes: Changes, wishes: Wishes, *, look: Finder = look_up) -> Known:
+    """Return what is known of an account's provider, by a preset's name or by looking it up, and say it.
 
-    Hosts that are written need neither. Says what was found and what must be known of it. Raises click.UsageError.
+    Hosts that are written need neither. Raises click.UsageError where nothing is known and nobody can be asked.
     """
-    named = ("preset",) in changes
-    if not named and any((server, "host") in changes for server in SERVERS):
-        if wishes.collect and ("pop3", "host") not in changes:
-            raise click.UsageError("--pop3-host is missing: the provider's server whose mailbox is collected")
-        return Chosen(changes, tuple(one for one in SERVERS if any(path[0] == one for path in changes)))
-    preset, found = (_named(str(changes["preset",])), {}) if named else _find(changes, wishes, look)
-    offered = tuple(one for one in SERVERS if (one, "host") in found or (preset and one in preset.servers))
-    servers = tuple(one for one in SERVERS if one == "smtp" or _is_collected(changes, wishes, offered, preset))
-    full = found | changes
-    full = {path: value for path, value in full.items() if path[0] not in SERVERS or path[0] in servers}
-    if preset is None:
-        return Chosen(full, servers, offered=offered)
-    full["preset",] = preset.name
-    _require_hosts(preset, servers, full)
-    oauth = any(path[0] == "oauth" for path in full)
-    if not oauth and preset.oauth and (needed := [_NAMES[one] for one in servers if one in preset.oauth.needed]):
-        raise click.UsageError(
-            f"{preset.title} takes no password for {' and '.join(needed)}: add --oauth {preset.oauth.provider}"
-            f" --client-id ID ({guide(preset.oauth.provider)} says where you get it)"
-        )
-    for line in describe_preset(preset, password=not oauth):
-        say(line)
-    return Chosen(full, servers, preset, offered)
+    if ("preset",) in changes:
+        given = str(changes["preset",])
+        name = person.ask(texts.PRESET, reading.read_known_preset, option="--preset", given=given)
+        known = Known(find_preset(name))
+    elif any((one, "host") in changes for one in (("smtp",) if wishes.is_first else SERVERS)):
+        return Known(is_named=True)
+    else:
+        known = _find(person, changes, wishes, look)
+    if known.preset is not None:
+        only_token = known.preset.oauth is not None and "smtp" in known.preset.oauth.needed
+        password = ("oauth", "provider") not in changes and not only_token
+        for words in describe_preset(known.preset, password=password):
+            person.note(words)
+        for kind in SERVERS:
+            if (server := known.preset.servers.get(kind)) is not None and server.host is not None:
+                person.tell(texts.SERVER, kind=kind.upper(), host=server.host, port=server.ports[0])
+    return known
 
 
-def describe_preset(preset: "Preset", *, password: bool = True) -> list[str]:
+def describe_preset(preset: Preset, *, password: bool = True) -> Iterator[Words]:
     """Name a preset, and tell what no key says of its provider."""
     from relay.presets.describing import describe
 
-    return [f"Preset {preset.name}: {preset.title}, as of {preset.checked}", *describe(preset, "en", password=password)]
+    yield fill_in(texts.PROVIDER, name=preset.name, title=preset.title, day=preset.checked)
+    for lines in zip(*(describe(preset, language, password=password) for language in ("en", "de")), strict=True):
+        yield Words(*lines)
 
 
-def _named(name: str) -> "Preset":
-    from relay.presets.preset import find_preset
-    from relay.settings.presets import read_preset
-
-    try:
-        preset = find_preset(read_preset(name))
-    except ValueError as error:
-        raise click.UsageError(printable(f"--preset {name[:80]}: {error}")) from None
-    assert preset is not None
-    return preset
-
-
-def _is_collected(changes: Changes, wishes: Wishes, offered: Sequence[str], preset: "Preset | None") -> bool:
-    """Return whether the mailbox is to be collected; a person at the terminal is asked where nothing says so."""
-    wanted = any(path[0] == "pop3" for path in changes) if wishes.collect is None else wishes.collect
-    if wanted and "pop3" not in offered and ("pop3", "host") not in changes:
-        where = preset.title if preset else "this provider"
-        raise click.UsageError(f"{where} offers no POP3 that is known: leave --collect away, or add --pop3-host HOST")
-    if wanted or wishes.collect is False or "pop3" not in offered or not sys.stdin.isatty():
-        return wanted
-    question = f"Collect its mail by POP3, too? A copy stays at the provider for {KEPT}"
-    return click.confirm(question, default=False)
-
-
-def _require_hosts(preset: "Preset", servers: Sequence[str], changes: Mapping[tuple[str, ...], object]) -> None:
-    """Ask for the hosts that each account of a provider has of its own, and say where they are to be found."""
-    own = [one for one in servers if one not in preset.servers or preset.servers[one].host is None]
-    missing = [f"--{one}-host HOST" for one in own if (one, "host") not in changes]
-    if missing and preset.find_host is not None:
-        raise click.UsageError(
-            f"At {preset.title} each account has a host of its own: {preset.find_host.en}. Add --preset {preset.name}"
-            f" {' '.join(missing)} (such as {preset.example})"
-        )
-
-
-def _find(changes: Changes, wishes: Wishes, look: Finder) -> "tuple[Preset | None, Changes]":
+def _find(person: Interview, changes: Changes, wishes: Wishes, look: Finder) -> Known:
     """Find the provider by the address; say how, and let a person agree where a stranger has said it."""
     from relay.presets.finding import Origin
-    from relay.rules.address import parse_addr_spec
 
-    text = str(changes["address",])
-    try:
-        address = parse_addr_spec(text)
-    except ValueError as error:
-        raise click.UsageError(printable(f"--address {text[:80]}: {error}")) from None
-
-    def agrees() -> bool:
-        question = f"Ask Thunderbird's database as well? Mozilla is then told the domain {address.domain}"
-        return wishes.ask_database or (sys.stdin.isatty() and click.confirm(question, default=False))
-
-    if sys.stdin.isatty():
-        say(f"Looking for the provider of {address.domain} ...", error=True)
-    found = look(address, agrees)
+    address = person.ask(texts.ADDRESS, _read_address, option="--address", given=str(changes["address",]))
+    found = _look(person, address, wishes, look)
     if found.origin is None:
-        raise click.UsageError(_say_nothing(address.domain, found, asked=wishes.ask_database))
-    hosts = [one for one in found.servers if one.kind in SERVERS]
-    if found.preset is None and not any(one.kind == "smtp" for one in hosts):
+        if not person.terminal:
+            raise click.UsageError(_say_nothing(address.domain, found, asked=bool(wishes.ask_database)))
+        for words in found.tried:
+            person.tell(Words(*(f"  {text}" for text in words)))
+        person.tell(texts.UNKNOWN)
+        return Known()
+    preset, hosts = found.preset, [one for one in found.servers if one.kind in SERVERS]
+    if preset is None and not person.terminal and not any(one.kind == "smtp" for one in hosts):
         raise click.UsageError(
             f"{address.domain} names a server to collect from, and none to send by: add --smtp-host HOST"
             f" {' '.join(_options(hosts))}"
         )
-    if found.preset is None:
+    if preset is None:
         refuse_foreign(changes.get(("oauth", "provider")), [one.host for one in hosts if one.host is not None])
     how = {
-        Origin.DOMAIN: f"the domain {address.domain} is theirs",
-        Origin.EXCHANGER: f"the DNS says that they take the mail of {address.domain}",
-        Origin.AUTOCONFIG: f"the web server of {address.domain} says so",
-        Origin.DATABASE: f"Thunderbird's database says so of {address.domain}",
-    }[found.origin]
-    if found.preset is not None:
-        say(f"The provider is {found.preset.title}: {how}.")
-    else:
-        for one in hosts:
-            say(f"{_NAMES[one.kind]} is at {one.host}, port {one.port} ({one.security}), as {one.username}: {how}.")
-    _confirm(changes, found, hosts)
-    if found.preset is not None:
-        return found.preset, {}
-    return None, {(one.kind, key): value for one in hosts for key, value in one.table.items()}
+        Origin.DOMAIN: texts.BY_DOMAIN,
+        Origin.EXCHANGER: texts.BY_EXCHANGER,
+        Origin.AUTOCONFIG: texts.BY_AUTOCONFIG,
+        Origin.DATABASE: texts.BY_DATABASE,
+    }[found.origin].by(person.language)
+    how = how.format(domain=address.domain)
+    if preset is not None:
+        person.note(texts.FOUND, title=preset.title, how=how)
+    for one in () if preset else hosts:
+        person.note(
+            texts.FOUND_SERVER, kind=one.kind.upper(), host=one.host, port=one.port, security=str(one.security),
+            user=one.username, how=how,
+        )  # fmt: skip
+    if not _is_agreed(person, changes, found, hosts):
+        person.tell(texts.NAME_THEM)
+        return Known()
+    return Known(preset) if preset else Known(servers={one.kind: one.table for one in hosts})
+
+
+def _read_address(text: str) -> "Address":
+    from relay.settings.fields import read_address
+
+    return read_address(reading.read_mail_address(text))
+
+
+def _look(person: Interview, address: "Address", wishes: Wishes, look: Finder) -> "Found":
+    """Look a provider up, once for each answer to whether Mozilla may be asked; None stands for no question."""
+    question = fill_in(texts.DATABASE, domain=address.domain)
+
+    def agrees() -> bool:
+        given = wishes.ask_database
+        said.append(person.agree(question, option="--ask-thunderbird", given=given, default=False))
+        return said[-1]
+
+    said: list[bool] = []
+    kept = person.kept.setdefault(f"provider of {address}", {})
+    if kept and (None in kept or agrees() in kept):
+        found: Found = kept[said[-1] if said else None]
+        return found
+    person.tell(texts.LOOKING, domain=address.domain)
+    found = look(address, (lambda: said[-1]) if said else agrees)
+    kept[said[-1] if said else None] = found
+    return found
 
 
 def refuse_foreign(issuer: object, hosts: Iterable[str]) -> None:
@@ -185,16 +172,18 @@ def refuse_foreign(issuer: object, hosts: Iterable[str]) -> None:
         raise click.UsageError(printable(f"--oauth {issuer}: {foreign[0]} {say_foreign(str(issuer))}"))
 
 
-def _confirm(changes: Changes, found: "Found", hosts: Sequence["FoundServer"]) -> None:
+def _is_agreed(person: Interview, changes: Changes, found: "Found", hosts: Sequence["FoundServer"]) -> bool:
     """Let a person agree to what a stranger said; where nobody is there, it must be named in an option."""
     preset = found.preset
     if preset and preset.oauth and preset.oauth.provider == changes.get(("oauth", "provider")):
-        return  # who is to sign in there has been named already, and no password is sent
+        return True  # who is to sign in there has been named already, and no password is sent
     for words in found.confirm:
-        if not sys.stdin.isatty():
+        if not person.terminal:
             named = f"--preset {preset.name}" if preset else " ".join(_options(hosts))
             raise click.UsageError(printable(f"{words.en} If so, say it: add {named}"))
-        click.confirm(printable(words.en), abort=True)
+        if not person.agree(words, option="--preset", default=False):
+            return False
+    return True
 
 
 def _options(hosts: Sequence["FoundServer"]) -> list[str]:
@@ -202,15 +191,10 @@ def _options(hosts: Sequence["FoundServer"]) -> list[str]:
 
 
 def _say_nothing(domain: str, found: "Found", *, asked: bool) -> str:
-    tried = "".join(f"\n  {words.en}" for words in found.tried)
+    tried = "".join(f"\n  {printable(words.en)}" for words in found.tried)
     more = "" if asked else "\n  --ask-thunderbird   to ask Thunderbird's database, which tells Mozilla the domain"
     return (
-        f"no provider is known for {printable(domain)}:{printable_lines(tried)}\nAdd one of:\n"
+        f"no provider is known for {printable(domain)}:{tried}\nAdd one of:\n"
         f"  --preset NAME       if you know whose it is, such as ionos ({guide('')} has all that are known)\n"
         f"  --smtp-host HOST    the server that sends, as the provider names it{more}"
     )
-
-
-def printable_lines(text: str) -> str:
-    """Make each line of a text fit for a terminal."""
-    return "\n".join(printable(line) for line in text.split("\n"))

@@ -47,7 +47,7 @@ def add(config: str | None, name: str, *, password: bool, **options: Any) -> Non
         raise click.UsageError("--address is missing: the user's own address")
     values = nest(changes)
     if password:
-        require_new(path, "user", name)  # before the password is asked for
+        require_new(read_text(path), "user", name)  # before the password is asked for
         values["password_hash"] = _hash(ask_secret(f"Password of {name}", new=True))
     settings = editing.add(config, "user", name, values)
     say(f"{name} is in {path} now")

@@ -22,6 +22,7 @@ class AccountAnswer:
     name: str
     address: str
     owner: str
+    display_name: str | None = None
     preset: str | None = None
     sending: Mapping[str, Any] = field(default_factory=dict)
     """[account.smtp]: what the preset does not say."""

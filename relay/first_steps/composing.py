@@ -7,7 +7,7 @@ from typing import Any, Final
 from relay.editing import EditError
 from relay.editing.keys import set_key, write_table
 from relay.editing.sections import Section, cut, is_comment
-from relay.first_steps import texts
+from relay.first_steps import notes
 from relay.first_steps.answers import Answers
 from relay.presets.preset import Words
 
@@ -49,7 +49,7 @@ def compose(answers: Answers, before: str = "") -> str:
     kept = [*_keep(cut(_plain(before)), drop=_OWN | {"account"} | ({"user"} if "user" not in old else frozenset()))]
     parts = [*_write(answers, old)]
     if kept:
-        parts.append([*_note(texts.NOTE_KEPT.by(answers.language)), *kept])
+        parts.append([*_note(notes.KEPT.by(answers.language)), *kept])
     text = "\n\n".join("\n".join(part) for part in parts) + "\n"
     made = tomllib.loads(text)
     lost = [key for key in old if key not in (*_OWN, "language") and not _holds(made.get(key), old[key])]
@@ -70,33 +70,34 @@ def _write(answers: Answers, old: Mapping[str, Any]) -> Iterator[list[str]]:
     def table(*path: str, **values: object) -> list[str]:
         return write_table(path, values, listed=path[0] in ("listener", "user", "account") and len(path) == 1)
 
-    yield noted(texts.NOTE_TOP)
-    yield noted(texts.NOTE_LANGUAGE, *set_key([], ("language",), answers.language))
+    yield noted(notes.TOP)
+    yield noted(notes.LANGUAGE, *set_key([], ("language",), answers.language))
     users = [*old.get("user", ()), *({"name": one.name} for one in answers.users)]
     server = {"postmaster": users[0]["name"], **old.get("server", {}), "hostname": answers.hostname}
-    yield noted(texts.NOTE_SERVER, *table("server", **{key: server[key] for key in ("hostname", *server)}))
+    yield noted(notes.SERVER, *table("server", **{key: server[key] for key in ("hostname", *server)}))
     storage = {**({"folder": answers.storage} if answers.storage else {}), **old.get("storage", {})}
     if storage:
-        yield noted(texts.NOTE_STORAGE, *table("storage", **storage))
+        yield noted(notes.STORAGE, *table("storage", **storage))
     for note, listener in _listeners(answers):
         yield noted(note, *table("listener", **listener))
     for n, user in enumerate(answers.users):
         values = {"name": user.name, "address": user.address}
         values |= {} if user.password_hash is None else {"password_hash": user.password_hash}
-        yield noted(texts.NOTE_USER, *table("user", **values)) if n == 0 else table("user", **values)
+        yield noted(notes.USER, *table("user", **values)) if n == 0 else table("user", **values)
     account = answers.account
     values = {"name": account.name, "address": account.address, "owner": account.owner}
+    values |= {} if account.display_name is None else {"display_name": account.display_name}
     values |= {} if account.preset is None else {"preset": account.preset}
-    lines = noted(texts.NOTE_ACCOUNT, *table("account", **values))
+    lines = noted(notes.ACCOUNT, *table("account", **values))
     if account.oauth is not None:
-        lines += noted(texts.NOTE_OAUTH, *table("account", "oauth", **account.oauth), name=account.name)
+        lines += noted(notes.OAUTH, *table("account", "oauth", **account.oauth), name=account.name)
     lines += table("account", "smtp", **account.sending)
     if account.collecting is not None:
-        lines += noted(texts.NOTE_POP3, *table("account", "pop3", **account.collecting))
+        lines += noted(notes.POP3, *table("account", "pop3", **account.collecting))
     yield lines
     archive = {**old.get("archive", {}), **({"bcc": [*answers.archive]} if answers.archive else {})}
     if archive:
-        yield noted(texts.NOTE_ARCHIVE, *table("archive", **archive))
+        yield noted(notes.ARCHIVE, *table("archive", **archive))
 
 
 def _listeners(answers: Answers) -> Iterator[tuple[Words, dict[str, object]]]:
@@ -112,10 +113,10 @@ def _listeners(answers: Answers) -> Iterator[tuple[Words, dict[str, object]]]:
             "private_key": answers.certificate.private_key,
         }
     everywhere = "::" if any(":" in one for one in networks) else "0.0.0.0"  # noqa: S104 - the office is to reach it
-    yield texts.NOTE_OPEN, {"host": everywhere, "port": OPEN_PORT, "networks": networks, **tls}
+    yield notes.OPEN, {"host": everywhere, "port": OPEN_PORT, "networks": networks, **tls}
     if tls and any(user.password_hash is not None for user in answers.users):
         login = {"host": everywhere, "port": LOGIN_PORT, "networks": networks, **tls, "require_auth": True}
-        yield texts.NOTE_LOGIN, login
+        yield notes.LOGIN, login
 
 
 def _keep(sections: Sequence[Section], *, drop: frozenset[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.first_steps import texts
-from relay.presets.preset import Words, find_preset, meant_by
+from relay.presets.preset import Words, find_preset, meant_by, preset_names
 from relay.settings.fields import read_address, read_name, read_user_name
 from relay.settings.hosts import parse_host, parse_hostname, parse_network
 
@@ -110,7 +110,7 @@ def read_known_preset(text: str) -> str:
     """Read a provider's name, or another word for it."""
     name = text if find_preset(text) is not None else meant_by(text[:_LONGEST_SHOWN])
     if name is None:
-        raise wrong(texts.NOT_A_PRESET, text)
+        raise wrong(texts.NOT_A_PRESET, text, names=", ".join(preset_names()))
     return name
 
 

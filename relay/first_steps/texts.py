@@ -1,4 +1,4 @@
-"""What `relay init` says to people, in both languages: questions, why an answer is wrong, and notes of the file."""
+"""What `relay init` says to people, in both languages: questions, why an answer is wrong, and its end."""
 
 from typing import Final
 
@@ -45,10 +45,6 @@ COLLECT: Final = Words(
 )
 POP3_HOST: Final = Words("The provider's server for collecting (POP3)", "Der Server des Anbieters zum Abholen (POP3)")
 USERNAME: Final = Words("The user name there", "Der Benutzername dort")
-CA_FILE: Final = Words(
-    "The file with the authority that has signed the server's certificate (PEM)",
-    "Die Datei mit der Stelle, die das Zertifikat des Servers unterschrieben hat (PEM)",
-)
 SIGN_IN: Final = Words(
     "Sign in with {title} in a browser, in place of a password?",
     "Bei {title} im Browser anmelden, anstatt mit einem Passwort?",
@@ -68,15 +64,11 @@ CLIENT_SECRET: Final = Words("Its client secret (not shown)", "Ihr Clientgeheimn
 CLIENT_SECRET_OR_NONE: Final = Words(
     "Its client secret (not shown; Enter: it has none)", "Ihr Clientgeheimnis (wird nicht angezeigt; Enter: keines)"
 )
-CLIENT_SECRET_FILE: Final = Words("The file that has the client secret", "Die Datei, in der das Clientgeheimnis steht")
-OAUTH_CERTIFICATE: Final = Words("The app's certificate (PEM file)", "Das Zertifikat der App (PEM-Datei)")
-OAUTH_KEY: Final = Words("The app's private key (a file)", "Der private Schlüssel der App (eine Datei)")
 SECRET_EXPIRES: Final = Words(
     "On which day does it end, as the provider showed it, such as 2027-06-30 (Enter: not known)",
     "An welchem Tag läuft es ab, wie vom Anbieter angezeigt, etwa 2027-06-30 (Enter: unbekannt)",
 )
-PASSWORD: Final = Words("Password (not shown)", "Passwort (wird nicht angezeigt)")
-PASSWORD_FILE: Final = Words("The file that has the password", "Die Datei, in der das Passwort steht")
+PASSWORD: Final = Words("Password of {address} (not shown)", "Passwort von {address} (wird nicht angezeigt)")
 ARCHIVE: Final = Words(
     "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
     "Soll eine Kopie jeder gesendeten E-Mail an eine Adresse gehen, das Archiv des Büros? Welche (Enter: keine)",
@@ -103,12 +95,27 @@ NO_YES: Final = Words("y/N", "j/N")
 
 # What is told between the questions.
 BEGIN: Final = Words(
-    "A few questions, then {path} is written. In [brackets] is what Enter means; with Ctrl-C nothing is written.",
-    "Einige Fragen, dann wird {path} geschrieben. In [Klammern] steht, was Enter bedeutet; Strg-C beendet alles, und"
-    " nichts wird geschrieben.",
+    "A few questions, then {path} is written. In [brackets] is what Enter means; < leads back to the question before;"
+    " with Ctrl-C nothing is written.",
+    "Einige Fragen, dann wird {path} geschrieben. In [Klammern] steht, was Enter bedeutet; < führt zur vorigen Frage"
+    " zurück; Strg-C beendet alles, und nichts wird geschrieben.",
 )
+FIRST: Final = Words("This is the first question", "Das ist die erste Frage")
 LOOKING: Final = Words("Looking up the provider of {domain} ...", "Der Anbieter von {domain} wird gesucht ...")
-PROVIDER: Final = Words("Provider: {title}", "Anbieter: {title}")
+BY_DOMAIN: Final = Words("the domain {domain} is theirs", "die Domain {domain} gehört ihm")
+BY_EXCHANGER: Final = Words(
+    "the DNS says that they take the mail of {domain}", "laut DNS nimmt er die E-Mails von {domain} an"
+)
+BY_AUTOCONFIG: Final = Words("the web server of {domain} says so", "das sagt der Webserver von {domain}")
+BY_DATABASE: Final = Words(
+    "Thunderbird's database says so of {domain}", "das sagt die Datenbank von Thunderbird über {domain}"
+)
+FOUND: Final = Words("The provider is {title}: {how}.", "Der Anbieter ist {title}: {how}.")
+FOUND_SERVER: Final = Words(
+    "{kind} is at {host}, port {port} ({security}), as {user}: {how}.",
+    "{kind} ist auf {host}, Port {port} ({security}), als {user}: {how}.",
+)
+PROVIDER: Final = Words("Preset {name}: {title}, as of {day}", "Voreinstellung {name}: {title}, Stand {day}")
 SERVER: Final = Words("  {kind}: {host}, port {port}", "  {kind}: {host}, Port {port}")
 WHICH_PASSWORD: Final = Words("Which password: {text}", "Welches Passwort: {text}")
 OWN_HOST: Final = Words(
@@ -127,7 +134,6 @@ KEPT_THERE: Final = Words(
     "Collected mail stays at the provider for 14 days: while you try this out nothing can be lost.",
     "Abgeholte E-Mails bleiben 14 Tage beim Anbieter: während Sie das ausprobieren, kann nichts verloren gehen.",
 )
-TRIED: Final = Words("  {text}", "  {text}")
 UNKNOWN: Final = Words(
     "Nothing is known of the provider. Its letter or help pages name the servers.",
     "Zum Anbieter ist nichts bekannt. Sein Brief oder seine Hilfeseiten nennen die Server.",
@@ -172,7 +178,8 @@ NOT_AN_ACCOUNT: Final = Words(
     "{value}: kann kein Name eines Kontos sein: keine Schrägstriche, höchstens 100 Zeichen, kein . oder - am Anfang",
 )
 NOT_A_PRESET: Final = Words(
-    "{value}: no provider is known by this name", "{value}: unter diesem Namen ist kein Anbieter bekannt"
+    "{value}: no provider is known by this name; known are {names}",
+    "{value}: unter diesem Namen ist kein Anbieter bekannt; bekannt sind {names}",
 )
 NO_FILE: Final = Words(
     "{value}: there is no such file, or it can't be read",
@@ -183,45 +190,6 @@ NOTHING: Final = Words("Please answer something", "Bitte geben Sie etwas ein")
 NOT_A_SECRET: Final = Words("It must be one line of text", "Es muss eine Zeile Text sein")
 
 DIFFERENT: Final = Words("These were not the same", "Die beiden Eingaben stimmen nicht überein")
-
-# The notes of the file.
-NOTE_TOP: Final = Words(
-    "The configuration of the mail service, written by `relay init`. After each change: relay check && relay reload\n"
-    "More accounts, users, scanners: relay account add, relay user add, relay device add",
-    "Die Konfiguration des Maildienstes, geschrieben von `relay init`. Nach jeder Änderung: relay check &&"
-    " relay reload\n"
-    "Weitere Konten, Benutzer, Scanner: relay account add, relay user add, relay device add",
-)
-NOTE_LANGUAGE: Final = Words("The language of notices and alerts.", "Die Sprache der Mitteilungen und Warnungen.")
-NOTE_SERVER: Final = Words(
-    "What this machine is called, and who is told when something needs a person.",
-    "Wie dieser Rechner heißt, und wer erfährt, wenn jemand etwas tun muss.",
-)
-NOTE_STORAGE: Final = Words("Where the queue and the inboxes are.", "Wo die Warteschlange und die Posteingänge liegen.")
-NOTE_OPEN: Final = Words(
-    "Where scanners and programs of these networks hand in mail, without a login.",
-    "Hier geben Scanner und Programme aus diesen Netzen E-Mails ab, ohne Anmeldung.",
-)
-NOTE_LOGIN: Final = Words(
-    "Where mail programs hand in mail, with a login.", "Hier geben Mailprogramme E-Mails ab, mit Anmeldung."
-)
-NOTE_USER: Final = Words("The people of the office.", "Die Leute im Büro.")
-NOTE_ACCOUNT: Final = Words(
-    "An account at the provider: below it how it sends and is collected.",
-    "Ein Konto beim Anbieter: darunter, wie es sendet und abgeholt wird.",
-)
-NOTE_OAUTH: Final = Words(
-    "It logs in by a token: relay account authorize {name}",
-    "Es meldet sich mit einem Token an: relay account authorize {name}",
-)
-NOTE_POP3: Final = Words(
-    "Collected mail stays at the provider for so long; false: it is deleted there at once.",
-    "So lange bleibt Abgeholtes beim Anbieter; false: dort wird es gleich gelöscht.",
-)
-NOTE_ARCHIVE: Final = Words(
-    "A blind copy of each sent mail goes there.", "Dorthin geht eine Blindkopie jeder gesendeten E-Mail."
-)
-NOTE_KEPT: Final = Words("From the file that was there before.", "Aus der Datei, die vorher da war.")
 
 # What is said at the end.
 WRITTEN: Final = Words("{path} is written{secret}", "{path} wurde geschrieben{secret}")

@@ -62,12 +62,13 @@ def test_a_running_service_takes_it_over_and_its_words_are_shown(run: Run, confi
 
 def test_each_mistake_is_named_and_nothing_is_left_of_what_was_refused(run: Run, config: Path) -> None:
     before = config.read_bytes()
-    said = run("account", "add", "new", "--address", "@", *SMTP[2:], "--owner", "ann", "--set", "nam=1", stdin="x\n")
+    wrong = ("--set", "smtp.connections=0", "--set", "nam=1", "--set", "excluded=2")
+    said = run("account", "add", "new", *SMTP, *wrong)  # and no password is read
     assert said.status == 2
     lines = said.err.splitlines()
-    assert [line.split(": ")[1] for line in lines] == [
-        "account[new].address", "account[new].owner", "account[new].nam", "nothing was changed",
-    ]  # fmt: skip
+    assert {line.split(": ")[1] for line in lines} == {
+        "account[new].excluded", "account[new].smtp.connections", "account[new].nam", "nothing was changed",
+    }  # fmt: skip
     assert said.out == ""
     assert config.read_bytes() == before
     assert not (config.parent / "secrets").exists()
@@ -80,8 +81,18 @@ def test_each_mistake_is_named_and_nothing_is_left_of_what_was_refused(run: Run,
         (("new", "--address", "a@b.local"), "no provider is known for b.local"),
         (("new", "--address", "a@b.example", "--preset", "netcup"), "Add --preset netcup --smtp-host HOST"),
         (("new", *SMTP, "--flow", "device"), "--oauth is missing"),
-        (("new", *SMTP, "--oauth", "google", "--client-id", "x", "--pop3-password"), "without a password"),
-        (("new", *SMTP, "--oauth", "google", "--client-id", "x"), "Client secret of new: an empty password is none"),
+        (("new", "--address", "@", *SMTP[2:]), "--address: @: is no mail address"),
+        (("new", *SMTP, "--owner", "ann"), "--owner: Please answer one of: anna"),
+        (("new", *SMTP, "--oauth", "google", "--client-id", "x", "--pop3-password"), "needs no password"),
+        (("new", *SMTP, "--oauth", "google", "--client-id", "x"), "smtp.example is no server of Google"),
+        (
+            ("new", "--address", "a@gmail.com", "--oauth", "google", "--client-id", "x"),
+            "Client secret of new: an empty password is none",
+        ),
+        (
+            ("new", *SMTP, "--oauth", "custom", "--client-id", "x", "--flow", "app"),
+            "--token-url is missing",
+        ),
         (("new", *SMTP, "--secret-expires", "soon"), "must be a day such as 2027-06-30"),
         (("sales", *SMTP), "the account sales is there already"),
         (("new", *SMTP, "--set", "smtp.password=geheim"), "smtp.password is a secret"),

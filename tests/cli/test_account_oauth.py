@@ -1,11 +1,8 @@
-import datetime as dt
-from pathlib import Path
-
 import click
 import pytest
 
-from relay.cli.account_oauth import AbsoluteFile, Day, complete_oauth, wants_client_secret
-from relay.cli.provider import Changes
+from relay.cli.account_oauth import complete_oauth, wants_client_secret
+from relay.cli.account_options import Changes
 
 
 def oauth(**keys: object) -> Changes:
@@ -56,15 +53,3 @@ def test_what_the_table_has_is_not_missing() -> None:
 )
 def test_who_needs_a_clients_secret(table: dict[str, object], expected: bool) -> None:
     assert wants_client_secret(table) is expected
-
-
-def test_a_file_is_named_as_it_is_seen_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert AbsoluteFile().convert("key.json", None, None) == str(tmp_path / "key.json")
-    assert AbsoluteFile().convert("/etc/key.json", None, None) == "/etc/key.json"
-
-
-def test_a_day_is_read() -> None:
-    assert Day().convert("2027-06-30", None, None) == dt.date(2027, 6, 30)
-    with pytest.raises(click.UsageError, match="such as 2027-06-30"):
-        Day().convert("30.6.2027", None, None)

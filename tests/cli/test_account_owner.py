@@ -1,15 +1,13 @@
-import os
-import pty
-import sys
-from collections.abc import Iterator
-
 import click
 import pytest
+from click.testing import CliRunner
 
 from relay.cli.account_owner import choose_owner
+from relay.cli.interview import Interview
 from tests.cli.conftest import Run
 
 ANNA = {"name": "anna", "address": "anna@example.com"}
+NOBODY = Interview("en", terminal=False)
 BERT = {"name": "bert", "address": "bert@example.com", "aliases": ["Office@example.com"]}
 
 
@@ -25,30 +23,22 @@ BERT = {"name": "bert", "address": "bert@example.com", "aliases": ["Office@examp
 def test_the_owner_that_goes_without_saying_is_not_asked_for(
     users: list[dict[str, object]], address: str, owner: str | None
 ) -> None:
-    assert choose_owner(users, address) == owner
+    assert choose_owner(NOBODY, users, address, None) == owner
 
 
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Standard input is a terminal; what is written here is typed there."""
-    master, slave = pty.openpty()
-    with os.fdopen(slave) as terminal:
-        monkeypatch.setattr(sys, "stdin", terminal)
-        yield master
-    os.close(master)
+def test_at_a_terminal_the_owner_is_asked_for_until_it_is_a_user() -> None:
+    with CliRunner().isolation(input="carl\nBert\n") as (out, *_):
+        person = Interview("en", terminal=True)
+        assert choose_owner(person, [ANNA, BERT], "sales@example.com", None) == "bert"
+    assert "Who gets its mail: anna, bert" in out.getvalue().decode()
 
 
-def test_at_a_terminal_the_owner_is_asked_for_until_it_is_a_user(keys: int, capsys: pytest.CaptureFixture[str]) -> None:
-    os.write(keys, b"carl\nBert\n")
-    assert choose_owner([ANNA, BERT], "sales@example.com") == "bert"
-    assert "Who gets its mail: anna, bert" in capsys.readouterr().out
-
-
-def test_without_a_terminal_the_names_are_said_and_no_password_is_read() -> None:
+def test_without_a_terminal_the_names_are_said() -> None:
     third = {"name": "c\x1b", "address": "c@example.com"}
-    with pytest.raises(click.UsageError, match=r"^--owner is missing: anna, bert or c\\u001b: ") as caught:
-        choose_owner([ANNA, BERT, third], "sales@example.com")
-    assert "sales@example.com" in caught.value.message
+    for given, said in ((None, "is missing: Who gets its mail: anna, bert, c"), ("carl", "Please answer one of: anna")):
+        with pytest.raises(click.UsageError, match=f"^--owner:? {said}"):
+            choose_owner(NOBODY, [ANNA, BERT, third], "sales@example.com", given)
+    assert choose_owner(NOBODY, [ANNA, BERT], "bert@example.com", "Anna") == "anna"
 
 
 def test_an_account_of_an_office_with_two_names_its_owner_before_the_password(run: Run) -> None:
@@ -56,5 +46,8 @@ def test_an_account_of_an_office_with_two_names_its_owner_before_the_password(ru
     new = ("account", "add", "new", "--address", "new@example.com", "--preset", "ionos")
     said = run(*new, stdin="secret\n")
     assert (said.status, said.out) == (2, "")
-    assert "--owner is missing: anna or bert" in said.err
+    assert "--owner is missing: Who gets its mail: anna, bert" in said.err
+    said = run(*new, "--owner", "carl", stdin="secret\n")
+    assert (said.status, said.out) == (2, "")
+    assert "--owner: Please answer one of: anna, bert" in said.err
     assert run(*new, "--owner", "bert", stdin="secret\n").status == 0

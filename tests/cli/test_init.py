@@ -6,8 +6,6 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import COMMANDS, main
-from relay.cli.account_editing import KEYS
-from relay.cli.init import command as init_command
 from tests.cli.conftest import Run
 
 
@@ -73,9 +71,3 @@ def test_no_command_is_described_by_half_a_sentence(
     described = run(*group, "--help", config_file=None).out.partition("Commands:")[2]
     assert described
     assert "..." not in described
-
-
-def test_relay_init_and_relay_account_add_say_the_same_of_an_account_by_the_same_options() -> None:
-    init = {name for one in init_command.params for name in one.opts}
-    apart = {"--display-name", "--pop3-leave"}
-    assert {key.option for key in KEYS} - init == apart

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli.init import command
-from relay.cli.init_account import ask_account
+from relay.cli.init_account import ask_account, ask_secret, wants_secret
 from relay.cli.interview import Interview
 from relay.cli.provider import look_up
 from relay.first_steps.answers import AccountAnswer
@@ -16,20 +17,27 @@ from relay.model.address import Address
 from relay.presets.finding import Found, FoundServer, Origin
 from relay.presets.preset import Words, find_preset
 
-ANNA = [("anna", "anna@example.com")]
+ANNA = {"name": "anna", "address": "anna@example.com"}
+BERT = {"name": "bert", "address": "bert@gmx.de"}
 
 
 def options(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - of click
-    """Give what click makes of no option but these."""
-    none: dict[str, Any] = {one.name: () if one.multiple else None for one in command.params if one.name}
-    return {**none, **given}
+    """Give what click makes of these options and no other: an option's value by its words with _ between them."""
+    words = []
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        else:
+            words += [word for one in ([value] if isinstance(value, str) else value) for word in (option, one)]
+    return command.make_context("init", words).params
 
 
 def ask(
     typed: str,
     *,
     language: str = "en",
-    users: Sequence[tuple[str, str]] = ANNA,
+    users: Sequence[dict[str, str]] = (ANNA,),
     found: Found | None = None,
     **given: Any,  # noqa: ANN401 - of click
 ) -> tuple[AccountAnswer, str, str]:
@@ -41,9 +49,9 @@ def ask(
             _ = found.origin or agrees()
             return found
 
-        account, secret = ask_account(
-            Interview(language, terminal=True), options(**given), users, look=look_up if found is None else look
-        )
+        person = Interview(language, terminal=True)
+        account = ask_account(person, options(**given), users, look=look_up if found is None else look)
+        account, secret = ask_secret(person, account)
         return account, secret, shown.getvalue().decode()
 
 
@@ -72,11 +80,14 @@ def test_where_each_account_has_its_own_host_it_is_said_where_to_find_it() -> No
 
 
 def test_of_an_unknown_provider_the_servers_are_asked_for() -> None:
-    typed = "anna@office.lan\nsmtp.office.lan\n0\n465\nlogin\n\npop.office.lan\nsecret\n"
+    typed = "anna@office.lan\nsmtp.office.lan\n0\n465\nlogin\n\npop.office.lan\n110\n\nsecret\n"
     account, _, shown = ask(typed)
     assert account.preset is None
     assert account.sending == {"host": "smtp.office.lan", "port": 465, "security": "tls", "username": "login"}
-    assert account.collecting == {"host": "pop.office.lan", "username": "login", "leave_on_server": "14 days"}
+    assert account.collecting == {
+        "host": "pop.office.lan", "port": 110, "security": "starttls", "username": "login",
+        "leave_on_server": "14 days",
+    }  # fmt: skip
     assert "Nothing is known of the provider" in shown
     assert "0: is no port" in shown
 
@@ -91,7 +102,9 @@ def test_a_provider_without_pop3_is_not_collected() -> None:
 
 def test_microsoft_365_is_signed_in_to() -> None:
     account, secret, shown = ask(
-        "anna@example.com\ny\ndevice\n\nthe-client\n\n", preset="microsoft365", users=[*ANNA, ("b", "b@example.com")]
+        "anna@example.com\ny\ndevice\n\nthe-client\n\n",
+        preset="microsoft365",
+        users=[ANNA, {"name": "b", "address": "b@example.com"}],
     )
     assert account.oauth == {
         "provider": "microsoft",
@@ -127,7 +140,7 @@ def test_a_file_with_the_password_stays_where_it_is(tmp_path: Any) -> None:  # n
 
 
 def test_the_owner_is_whose_address_it_is_or_is_asked_for() -> None:
-    users = [*ANNA, ("bert", "bert@gmx.de")]
+    users = [ANNA, BERT]
     assert ask("Bert@gmx.de\n\nsecret\n", users=users)[0].owner == "bert"
     account, _, shown = ask("info@gmx.de\ncarl\nbert\n\nsecret\n", users=users)
     assert account.owner == "bert"
@@ -137,21 +150,26 @@ def test_the_owner_is_whose_address_it_is_or_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
-        ({}, "--address"),
-        ({"address": "a@office.lan"}, "--smtp-host"),
-        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom", "flow": "x"}, "--flow"),
-        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom", "flow": "app"}, "--client-id"),
-        ({"address": "a@office.lan", "smtp_host": "h", "preset": "nobody"}, "--preset"),
-        ({"address": "a@gmx.de"}, "--password-file"),
+        ({}, "--address is missing"),
+        ({"address": "a@office.lan"}, "no provider is known for office.lan"),
+        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom"}, "--flow is missing"),
+        ({"address": "a@office.lan", "smtp_host": "h", "oauth": "custom", "flow": "app"}, "--client-id is missing"),
+        ({"address": "a@office.lan", "smtp_host": "h", "preset": "nobody"}, "--preset: nobody: .*known are .*ionos"),
+        ({"address": "a@office.lan", "smtp_host": "h i"}, "--smtp-host: h i: is no server"),
+        ({"address": "a@gmx.de", "owner": "carl"}, "--owner: Please answer one of: anna"),
+        ({"address": "a@gmx.de"}, "--password-file is missing"),
+        ({"address": "a@gmx.de", "password_file": "/none"}, "--password-file: /none: there is no such file"),
+        ({"address": "a@outlook.com"}, "Outlook.com.* takes no password for SMTP and POP3: add --oauth microsoft"),
         (
             {"address": "a@gmail.com", "oauth": "google", "flow": "browser", "client_id": "c"},
-            "--client-secret-file",
+            "--client-secret-file is missing",
         ),
     ],
 )
 def test_without_a_terminal_what_is_missing_is_named_with_its_option(given: dict[str, Any], missing: str) -> None:
+    nobody = Interview("en", terminal=False)
     with CliRunner().isolation(input=""), pytest.raises(click.UsageError, match=f"^{missing}"):
-        ask_account(Interview("en", terminal=False), options(**given), ANNA)
+        ask_secret(nobody, ask_account(nobody, options(**given), [ANNA]))
 
 
 MINE = Words("IONOS takes the mail of example.com (mx). Is the mailbox there?", "IONOS ... Liegt das Postfach dort?")
@@ -180,8 +198,8 @@ def test_what_a_stranger_said_is_taken_once_the_person_agrees() -> None:
     assert "Then name the servers yourself" in shown
     assert "Nothing is known" not in shown
     nobody = Interview("en", terminal=False)
-    with pytest.raises(click.UsageError, match="If so, name the provider: --preset NAME"):
-        ask_account(nobody, options(address="a@example.com"), ANNA, look=lambda _address, _agrees: by_exchanger())
+    with pytest.raises(click.UsageError, match="If so, say it: add --preset ionos"):
+        ask_account(nobody, options(address="a@example.com"), [ANNA], look=lambda _address, _agrees: by_exchanger())
 
 
 def test_servers_that_the_domain_names_are_written_as_they_were_found() -> None:
@@ -189,7 +207,7 @@ def test_servers_that_the_domain_names_are_written_as_they_were_found() -> None:
     server = {"security": "tls", "username": "login"}
     assert account.sending == {"host": "smtp.example.com", "port": 465, **server}
     assert account.collecting == {"host": "pop3.example.com", "port": 995, **server, "leave_on_server": "14 days"}
-    assert "SMTP: smtp.example.com, port 465" in shown
+    assert "SMTP is at smtp.example.com, port 465 (tls), as login: the web server of example.com" in shown
 
 
 def test_servers_that_the_domain_names_get_no_token_of_microsoft_or_google() -> None:
@@ -213,7 +231,8 @@ def test_where_passwords_come_to_their_end_signing_in_is_what_enter_means() -> N
     assert "Sign in with Microsoft 365 in a browser, in place of a password? [Y/n]" in shown
     with CliRunner().isolation(input="secret\n"):
         given = options(address="a@example.com", preset="microsoft365", collect=False)
-        assert ask_account(Interview("en", terminal=False), given, ANNA)[1] == "secret"
+        account = ask_account(Interview("en", terminal=False), given, [ANNA])
+        assert ask_secret(Interview("en", terminal=False), account)[1] == "secret"
 
 
 def test_an_apps_certificate_is_named_by_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,8 +262,7 @@ def test_where_nothing_is_found_it_is_said_what_was_tried() -> None:
     [
         ({"preset": "nobody"}, "anna@gmx.de\ngmx\nn\nsecret\n", "Der Anbieter, etwa ionos oder gmx"),
         ({"name": "a/b"}, "anna@gmx.de\nanna\nn\nsecret\n", "Ein Name für dieses Konto, etwa vertrieb"),
-        ({"password_file": "/none"}, "anna@gmx.de\nn\n/dev/null\n", "Die Datei, in der das Passwort steht"),
-        ({"smtp_host": "a b"}, "a@gmx.de\nh\n\n\nn\nsecret\n", "Der Server des Anbieters zum Senden (SMTP)"),
+        ({"smtp_host": "a b"}, "a@gmx.de\nh\nn\nsecret\n", "Der Server des Anbieters zum Senden (SMTP)"),
     ],
 )
 def test_what_an_option_says_wrong_is_asked_for_by_its_own_question(
@@ -256,5 +274,22 @@ def test_what_an_option_says_wrong_is_asked_for_by_its_own_question(
 
 
 def test_the_owner_that_is_named_is_the_owner() -> None:
-    users = [*ANNA, ("bert", "bert@gmx.de")]
+    users = [ANNA, BERT]
     assert ask("bert@gmx.de\n\nsecret\n", users=users, owner="anna")[0].owner == "anna"
+
+
+def test_what_is_still_to_be_asked_for_is_known() -> None:
+    account = AccountAnswer(name="a", address="a@example.com", owner="anna")
+    assert wants_secret(account)
+    assert not wants_secret(account.with_secret_in("f"))
+    assert not wants_secret(dataclasses.replace(account, oauth={"provider": "microsoft", "flow": "device"}))
+    assert wants_secret(dataclasses.replace(account, oauth={"provider": "microsoft", "flow": "app"}))
+
+
+def test_googles_app_password_loses_its_blanks() -> None:
+    assert ask("anna@gmail.com\n\nn\nabcd efgh ijkl mnop\n")[1] == "abcdefghijklmnop"
+
+
+def test_all_that_an_option_says_of_the_account_is_written() -> None:
+    account, _, _ = ask("anna@gmx.de\nsecret\n", display_name="Anna", pop3_leave="3 days")
+    assert (account.display_name, account.collecting) == ("Anna", {"leave_on_server": "3 days"})

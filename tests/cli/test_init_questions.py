@@ -21,16 +21,20 @@ def answer(
     before: str = "",
     **given: Any,  # noqa: ANN401 - of click
 ) -> tuple[Answers, str, str]:
-    given = {"scope": (), **given}
     with CliRunner().isolation(input=typed) as (_, _, shown):
-        answers, secret = ask(Interview("en", terminal=terminal), options(**given), Path("/x/relay.toml"), before)
+        person = Interview("en", terminal=terminal)
+        rehearsed: list[Answers] = []
+        answers, secret = person.conduct(
+            lambda: ask(person, options(**given), Path("/x/relay.toml"), before, rehearsed.append)
+        )
+        assert [user.name for user in rehearsed[-1].users] == [user.name for user in answers.users]
         return answers, secret, shown.getvalue().decode()
 
 
 def test_a_person_is_asked_for_everything_in_her_language() -> None:
     typed = (
         "fr\nde\nmail_x\nmail.buero.lan\nanna\nanna\nanna@gmx.de\nanna\nbert\nbert@gmx.de\n\n"
-        "\n\nsecret\narchiv@gmx.de\nx\n192.168.1.0/24\nmake\nhers\nhers\n\n"
+        "\n\narchiv@gmx.de\nx\n192.168.1.0/24\nmake\nsecret\nhers\nhers\n\n"
     )
     answers, secret, shown = answer(typed)
     assert (answers.language, answers.hostname) == ("de", "mail.buero.lan")
@@ -48,7 +52,7 @@ def test_a_person_is_asked_for_everything_in_her_language() -> None:
 
 
 def test_enter_means_this_machine_alone_where_it_has_no_network_and_no_archive() -> None:
-    answers, _, _ = answer(LONG + "\n\n\nsecret\n\n-\n")
+    answers, _, _ = answer(LONG + "\n\n\n\n-\nsecret\n")
     assert (answers.archive, answers.networks, answers.certificate) == ((), (), None)
 
 
@@ -68,7 +72,8 @@ def test_without_a_terminal_the_options_are_enough(tmp_path: Path) -> None:
         listener_certificate_file=str(tmp_path / "c.pem"),
         listener_key_file=str(tmp_path / "k.pem"),
     )
-    assert (shown, secret) == ("", "secret")
+    assert secret == "secret"
+    assert shown.startswith("The provider is GMX: ")  # and no question
     assert (answers.archive, answers.networks) == (("a@gmx.de", "b@gmx.de"), ("192.168.1.0/24", "10.0.0.0/8"))
     assert answers.certificate is not None
     assert answers.certificate.private_key == str(tmp_path / "k.pem")
@@ -135,13 +140,29 @@ def test_a_file_of_a_certificate_means_that_there_is_one() -> None:
         "listener_key_file": "/dev/null",
         "network": ("10.0.0.0/8",),
     }
-    answers, _, _ = answer(LONG + "\n\n\nsecret\n\n\n", **given)
+    answers, _, _ = answer(LONG + "\n\n\n\n\nsecret\n\n", **given)
     assert answers.certificate is not None
     assert answers.certificate.private_key == "/dev/null"
 
 
 def test_a_user_that_an_option_says_wrong_is_asked_for_as_a_pair() -> None:
-    typed = LONG.replace("anna\nanna@gmx.de\n", "anna=anna@gmx.de\n") + "\n\nsecret\n\n-\n"
+    typed = LONG.replace("anna\nanna@gmx.de\n", "anna=anna@gmx.de\n") + "\n\n\n-\nsecret\n"
     answers, _, shown = answer(typed, user=("anna",))
     assert answers.users[0].address == "anna@gmx.de"
     assert "A user: short name and mail address" in shown
+
+
+def test_who_types_a_sign_comes_to_the_question_before_and_what_was_right_is_not_asked_again() -> None:
+    typed = "en\nmail.office.lan\nann\n<\nanna\n<\n<\n<\nde\nmail.buero.lan\nanna\nanna@gmx.de\n\n\n\n\n-\n"
+    answers, secret, shown = answer(f"{typed}<\n-\nsecret\n")
+    assert (answers.language, answers.hostname, secret) == ("de", "mail.buero.lan", "secret")
+    assert [(one.name, one.address) for one in answers.users] == [("anna", "anna@gmx.de")]
+    assert shown.count("The mail address of ann:") == 1
+    assert shown.count("Die E-Mail-Adresse von anna:") == 1
+    assert "< führt zur vorigen Frage" in shown
+
+
+@pytest.mark.parametrize("file", ["anna=/none", "anna", "anna=/"])
+def test_a_file_of_a_password_that_can_not_be_read_is_said_before_anything_is_asked(file: str) -> None:
+    with pytest.raises(click.UsageError, match=r"--user-password-file: .*can't be read; write NAME=FILE"):
+        answer("", user_password_file=(file,))

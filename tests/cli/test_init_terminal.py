@@ -96,14 +96,15 @@ def test_a_german_office_is_led_through_it(tmp_path: Path) -> None:
         person.answer("Ein kurzer Name für jemanden", "")
         assert "[anna@gmx]" in person.answer("Die Adresse, deren Postfach", "anna@gmx.de")
         came = person.answer("auch abgeholt werden", "j")
-        assert "Anbieter: GMX" in came
+        assert "Der Anbieter ist GMX" in came
         assert "Zuerst einschalten: " in came
-        came = person.answer("Passwort (wird nicht angezeigt)", "sehr geheim")
-        assert "14 Tage" in came
-        assert "Welches Passwort: " in came
+        assert "14 Tage" in person.answer("das Archiv des Büros", "")
+        person.answer("Aus welchen Netzen", "<")
         person.answer("das Archiv des Büros", "")
         person.answer("Aus welchen Netzen", "Buero")
         assert "Buero: ist kein Netz" in person.answer("Aus welchen Netzen", "-")
+        came = person.answer("Passwort von anna@gmx.de (wird nicht angezeigt)", "sehr geheim")
+        assert "Welches Passwort: " in came
         said = person.read("Als Nächstes: ")
         assert f"{config} wurde geschrieben; das Passwort steht in" in said
         assert person.process.wait(20) == 0
@@ -127,7 +128,9 @@ def test_who_ends_it_in_the_midst_finds_nothing_written(tmp_path: Path, end: byt
             person.answer("A short name for somebody else", "")
             person.answer("The address whose mailbox", "")
             person.answer("collected there as well", "n")
-            person.read("Password (not shown): ")
+            person.answer("the office's archive", "")
+            person.answer("From which networks", "-")
+            person.read("Password of anna@gmx.de (not shown): ")
         else:
             person.read("A short name for you")
         person.press(end, "Nothing was written.")

@@ -49,9 +49,9 @@ def test_yes_and_no_are_understood_in_both_languages(typed: str, default: bool, 
 def test_a_secret_is_not_shown_and_new_ones_are_asked_for_twice() -> None:
     with CliRunner().isolation(input="\nsecret\nsecret\nnew\nold\nnew\nnew\n") as (out, err, _):
         person = Interview("en", terminal=True)
-        assert person.secret(texts.PASSWORD, option="--password-file") == "secret"
-        assert person.secret(texts.PASSWORD, option="--password-file") == "secret"
-        assert person.secret(texts.PASSWORD, option="--password-file", new=True) == "new"
+        assert person.secret(texts.REPEAT, option="--password-file") == "secret"
+        assert person.secret(texts.REPEAT, option="--password-file") == "secret"
+        assert person.secret(texts.REPEAT, option="--password-file", new=True) == "new"
         assert "secret" not in out.getvalue().decode()
         assert "These were not the same" in err.getvalue().decode()
 
@@ -59,11 +59,40 @@ def test_a_secret_is_not_shown_and_new_ones_are_asked_for_twice() -> None:
 def test_without_a_terminal_a_secret_is_a_line_of_standard_input() -> None:
     nobody = Interview("en", terminal=False)
     with CliRunner().isolation(input="one\r\ntwo\n"):
-        assert nobody.secret(texts.PASSWORD, option="--password-file") == "one"
-        assert nobody.secret(texts.PASSWORD, option="--password-file", empty=True) == ""
-        assert nobody.secret(texts.PASSWORD, option="--password-file") == "two"
+        assert nobody.secret(texts.REPEAT, option="--password-file") == "one"
+        assert nobody.secret(texts.REPEAT, option="--password-file", empty=True) == ""
+        assert nobody.secret(texts.REPEAT, option="--password-file") == "two"
         with pytest.raises(click.UsageError, match="--password-file is missing"):
-            nobody.secret(texts.PASSWORD, option="--password-file")
+            nobody.secret(texts.REPEAT, option="--password-file")
+
+
+def test_who_wants_to_go_back_before_the_first_question_is_told() -> None:
+    with CliRunner().isolation(input="<\none\n") as (_, err, _):
+        person = Interview("de", terminal=True)
+        assert person.conduct(lambda: person.ask(QUESTION, str, option="--port")) == "one"
+        assert "Das ist die erste Frage" in err.getvalue().decode()
+
+
+def test_a_secret_is_no_end_of_the_way_back_and_what_was_said_is_not_said_again() -> None:
+    with CliRunner().isolation(input="1\nhush\n<\nother\n<\n<\n2\nthird\nyes\n") as (out, *_):
+        person = Interview("en", terminal=True)
+
+        def questions() -> tuple[str, str, bool]:
+            first = person.ask(QUESTION, str, option="--port")
+            person.tell(texts.CERTIFICATE)
+            secret = person.secret(texts.REPEAT, option="--password-file")
+            return first, secret, person.agree(QUESTION, option="--x", default=False)
+
+        assert person.conduct(questions) == ("2", "third", True)
+        said = out.getvalue().decode()
+    assert "hush" not in said
+    assert said.count(texts.CERTIFICATE.en) == 4  # what leads to a question is said each time that it is asked
+    assert said.count("Which port: ") == 2
+
+
+def test_where_nobody_leads_back_the_sign_is_an_answer() -> None:
+    with CliRunner().isolation(input="<\n"):
+        assert Interview("en", terminal=True).ask(QUESTION, str, option="--port") == "<"
 
 
 def test_the_end_of_what_is_typed_ends_all_of_it() -> None:
@@ -73,7 +102,11 @@ def test_the_end_of_what_is_typed_ends_all_of_it() -> None:
 
 def test_nothing_is_told_to_nobody() -> None:
     with CliRunner().isolation() as (out, *_):
-        Interview("en", terminal=False).tell(texts.PROVIDER, title="x")
-        Interview("en", terminal=True).tell(texts.PROVIDER, title="x\x1b")
-        assert out.getvalue() == b"Provider: x\\u001b\n"
-    assert fill_in(texts.PROVIDER, title="x") == ("Provider: x", "Anbieter: x")
+        Interview("en", terminal=False).tell(texts.LOOKING, domain="x")
+        Interview("en", terminal=True).tell(texts.LOOKING, domain="x\x1b")
+        assert out.getvalue() == b"Looking up the provider of x\\u001b ...\n"
+    assert fill_in(texts.ACCOUNT_NAME) == texts.ACCOUNT_NAME
+    assert fill_in(texts.LOOKING, domain="x") == (
+        "Looking up the provider of x ...",
+        "Der Anbieter von x wird gesucht ...",
+    )

@@ -28,18 +28,18 @@ WIZARD: Final[list[Answer]] = [
     (r"The user name there", ""),
     (r"collected there as well", ""),
     (r"server for collecting", "pop.provider.example"),
-    (r"Password \(not shown\)", provider.PASSWORD),
+    (r"Its port", ""),
+    (r"The user name there", ""),
     (r"archive", ""),
     (r"From which networks", "-"),
+    (r"Password of anna@example.com \(not shown\)", provider.PASSWORD),
     (r"anna works", None),
 ]
 """What is asked at a terminal of somebody whose provider nobody knows, and what she answers."""
 _SIGNED_IN: Final[list[Answer]] = [
-    (r"Its port", ""),
-    (r"The user name there", ""),
-    (r"client secret", ""),
     (r"archive", ""),
     (r"From which networks", "-"),
+    (r"client secret", ""),
 ]
 """What is still asked where the other answers are options."""
 _DATA: Final = "/var/lib/relay"
