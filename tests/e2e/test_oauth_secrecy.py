@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.test_oauth import account, authorize, send
-from tests.peers.oauth_provider import provider
+from tests.peers.oauth_provider import account_at, authorize, provider
 from tests.peers.oauth_server import USER, OAuthServer
 from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
 
@@ -78,8 +77,10 @@ def tell(relay: RelayProcess, *words: str) -> bytes:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("flow", ["device", "browser", "app"])
-def test_nothing_that_the_issuer_gave_is_told_anywhere(tmp_path: Path, flow: str) -> None:
+@pytest.mark.parametrize("way", ["device", "browser", "browser here", "app"])
+def test_nothing_that_the_issuer_gave_is_told_anywhere(tmp_path: Path, way: str) -> None:
+    """A browser is on another computer, or here, where the command itself takes what it brings."""
+    flow = way.split(maxsplit=1)[0]
     secret = tmp_path / "client-secret"
     secret.write_text(CLIENT_SECRET)
     secret.chmod(0o600)
@@ -91,26 +92,33 @@ def test_nothing_that_the_issuer_gave_is_told_anywhere(tmp_path: Path, flow: str
         table = server.settings(flow, client_secret_file=str(secret))
         del table["client_secret"]
         config = write_config(
-            tmp_path, accounts=[account(table, postfix, dovecot)], users=[{**ANNA, "notify": "inbox"}], archive=[],
+            tmp_path, accounts=[account_at(postfix, dovecot, table)], users=[{**ANNA, "notify": "inbox"}], archive=[],
             backup={"folder": str(backups)}, log={"level": "debug"},
         )  # fmt: skip
         with RelayProcess(config) as relay:
-            said = [] if flow == "app" else [authorize(relay, server, flow).encode()]
-            send(relay)
+            said: list[bytes] = []
+            if flow != "app":
+                here = way == "browser here"
+                told = authorize(relay, server, here=here, look=lambda pid: said.extend(processes_of(pid)))
+                assert ("You can close this window" in told) is here
+                said.append(told.encode())
+                assert (len(said) > 1) is (flow == "browser")
+            relay.send(USER)
             (mail,) = relay.wait_for("message_delivered", account="anna")
             relay.wait_for("mail_received", account="anna")
-            said += [tell(relay, *words) for words in (COMMANDS if flow == "browser" else COMMANDS[:2])]
+            said += [tell(relay, *words) for words in (COMMANDS if way == "browser" else COMMANDS[:2])]
             said.append(tell(relay, "backup"))
             said.append(tell(relay, "trace", mail["queue_id"], "--json"))
             said.append(tell(relay, "report", str(tmp_path / "report"), "--test"))
             said += processes_of(relay.pid)
             server.revoke()
             said.append(tell(relay, "account", "test", "anna", "--json"))
-            send(relay)
+            relay.send(USER)
             relay.wait_for("message_accepted", count=2)
-        told = secrets_of(server)
-        assert CLIENT_SECRET in told
-        look_through(told, said + files_of(tmp_path, "client-secret"))
+        known = secrets_of(server)
+        assert CLIENT_SECRET in known
+        assert any(one.startswith("code-") for one in known) is (flow == "browser")
+        look_through(known, said + files_of(tmp_path, "client-secret"))
         key = (tmp_path / "tokens.key").read_text().strip()
         look_through({key}, said + files_of(tmp_path, "tokens.key"))
 
@@ -121,14 +129,14 @@ def test_a_restore_without_the_key_pauses_the_account_and_names_the_command(tmp_
     backups.mkdir()
     with OAuthServer() as server, provider(server) as (postfix, dovecot):
         server.signed_in.set()
-        given = account(server.settings("device"), postfix, dovecot)
+        given = account_at(postfix, dovecot, server.settings("device"))
         del given["pop3"]
         config = write_config(
             tmp_path, accounts=[given], users=[{**ANNA, "notify": "inbox"}], archive=[],
             backup={"folder": str(backups), "secrets": secrets},
         )  # fmt: skip
         with RelayProcess(config) as relay:
-            authorize(relay, server, "device")
+            authorize(relay, server)
             relay.run("backup")
             relay.stop()
             key = (tmp_path / "tokens.key").read_bytes()
@@ -139,12 +147,12 @@ def test_a_restore_without_the_key_pauses_the_account_and_names_the_command(tmp_
             said = tell(relay, "restore", "--yes", str(backups)).decode()
             assert ("relay account authorize anna" in said) is not secrets
             relay.start()
-            send(relay)
+            relay.send(USER)
             if not secrets:
                 (paused,) = relay.wait_for("account_paused", account="anna")
                 assert "sign in again: relay account authorize anna" in paused["reply"]
                 assert "relay account authorize anna" in relay.run("account", "list")
-                authorize(relay, server, "device")
+                authorize(relay, server)
             assert postfix.wait_for("customer@example.net")
             assert len(relay.find("account_paused")) == int(not secrets)
 
@@ -156,14 +164,14 @@ def test_an_app_needs_nobody_after_a_restore_without_the_key(tmp_path: Path) -> 
     with OAuthServer(secret=CLIENT_SECRET) as server, provider(server) as (postfix, dovecot):
         table = server.settings("app", client_secret_file=str(secret))
         del table["client_secret"]
-        given = account(table, postfix, dovecot)
+        given = account_at(postfix, dovecot, table)
         del given["pop3"]
         with RelayProcess(write_config(tmp_path, accounts=[given], archive=[])) as relay:
-            send(relay)
+            relay.send(USER)
             assert postfix.wait_for("customer@example.net")
             relay.stop()
             (tmp_path / "tokens.key").unlink()
             relay.start()
-            send(relay)
+            relay.send(USER)
             assert postfix.wait_for("customer@example.net", 2)
             assert not relay.find("account_paused")

@@ -4,13 +4,15 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+import urllib.request
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 from tests.peers.dovecot import Dovecot
-from tests.peers.oauth_server import OAuthServer, end_of
+from tests.peers.oauth_server import USER, OAuthServer, end_of
 from tests.peers.postfix import Postfix
-from tests.peers.relay_process import ROOT
+from tests.peers.relay_process import ROOT, RelayProcess
 
 _ASKS = """
 auth_mechanisms = plain login {mechanisms}
@@ -54,10 +56,25 @@ def provider(
             yield postfix, dovecot
 
 
-def sign_in(server: OAuthServer, *words: str) -> str:
+def account_at(postfix: Postfix, dovecot: Dovecot, oauth: dict[str, Any]) -> dict[str, Any]:
+    """Give the table of an account there that logs in by a token."""
+    smtp = {"host": "127.0.0.1", "port": postfix.port, "security": "starttls", "ca_file": str(postfix.ca_file)}
+    pop3 = {"host": "127.0.0.1", "port": dovecot.pop3_port, "security": "none", "interval": "1 s"}
+    return {"name": "anna", "address": USER, "owner": "anna", "oauth": oauth, "smtp": smtp, "pop3": pop3}
+
+
+def authorize(relay: RelayProcess, server: OAuthServer, **how: Any) -> str:  # noqa: ANN401 - as `sign_in`
+    """Run `relay account authorize` for that account."""
+    return sign_in(server, "account", "authorize", "anna", "-c", str(relay.config), **how)
+
+
+def sign_in(
+    server: OAuthServer, *words: str, here: bool = False, look: Callable[[int], None] = lambda _pid: None
+) -> str:
     """Run a command of the relay that signs in, to its good end, and return what it says.
 
-    A browser is on another computer: the address that it ends on is pasted.
+    A browser is on another computer, and the address that it ends on is pasted; or `here`, and ends at the command,
+    whose page is returned as well. `look` is given the command's process just before.
     """
     command = [sys.executable, "-u", "-m", "relay", *words]
     with subprocess.Popen(
@@ -69,7 +86,12 @@ def sign_in(server: OAuthServer, *words: str) -> str:
         for line in process.stdout:
             lines.append(line)
             if line.startswith(f"{server.url}/authorize"):
-                process.stdin.write(f"{end_of(line.strip())}\n")
-                process.stdin.flush()
+                look(process.pid)
+                if here:
+                    with urllib.request.urlopen(line.strip(), timeout=30) as page:
+                        lines.append(page.read().decode())
+                else:
+                    process.stdin.write(f"{end_of(line.strip())}\n")
+                    process.stdin.flush()
         assert process.wait(30) == 0, lines
     return "".join(lines)

@@ -207,8 +207,8 @@ class OAuthServer:
                 self.asked.append(form)
                 self.was_asked.set()
                 status, answer = self._token(form)
-            if self.before_answer is not None:
-                self.before_answer.wait(30)
+            if (held := self.before_answer) is not None:
+                held.wait(30)
             _answer(handler, status, answer)
 
     def _token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:

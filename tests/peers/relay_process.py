@@ -2,6 +2,7 @@
 
 import json
 import signal
+import smtplib
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -166,6 +167,12 @@ class RelayProcess:
     def reload(self) -> None:
         """Tell it to read its configuration anew."""
         self._running.send_signal(signal.SIGHUP)
+
+    def send(self, sender: str, count: int = 1) -> None:
+        """Hand some mails in, as a mail program does."""
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as smtp:
+            for n in range(count):
+                smtp.sendmail(sender, ["customer@example.net"], f"From: {sender}\r\nSubject: {n}\r\n\r\nhello\r\n")
 
     def run(self, *arguments: str, check: bool = True, timeout: float = 60) -> str:
         """Run another command of the relay on the same configuration and give what it printed."""
