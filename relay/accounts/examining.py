@@ -30,8 +30,8 @@ _NEW_CERTIFICATE: Final = (
     " ones."
 )
 _NEW_CLIENT: Final = (
-    "Make a new one on the provider's page of the app before, put it in the place of the old one, and write the new day"
-    " as secret_expires into [account.oauth]."
+    "Make a new one on the provider's page of the app before, and give it here, with the day of its end:"
+    ' "relay account edit {account} --client-secret --secret-expires DAY".'
 )
 _LATER: Final = "That is for now: try again in some minutes; until then the service goes on with the token that it has."
 
@@ -63,7 +63,8 @@ async def examine_login(
         what, advice = ("certificate", _NEW_CERTIFICATE) if is_certificate else ("client secret", _NEW_CLIENT)
         when = f"ends in {left} days" if left >= 0 else "has ended"
         text = f"the {what} {when}, on {_show_day(at)}"
-        course.end("days left", text=text, warns=near, advice=advice if near else "")
+        advice = advice.format(account=shlex.quote(oauth.account)) if near else ""
+        course.end("days left", text=text, warns=near, advice=advice)
     return course.steps
 
 

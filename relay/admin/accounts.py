@@ -10,10 +10,10 @@ from typing import Final
 
 from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told
 from relay.admin.room import Room
-from relay.admin.words import count, show_soon, show_time, unknown
+from relay.admin.words import count, show_moment, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
-from relay.model.errors import NotFoundError, StateConflictError
+from relay.model.errors import NotFoundError, NothingStoredError, StateConflictError
 from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.answers.token_rows import is_ours
@@ -30,6 +30,10 @@ _REASONS: Final = ("login refused", "can't log in")
 """Why an account is paused, where no person has done so; the second: no provider has refused it."""
 _LOUD: Final = ("fails", *_REASONS, "not signed in")
 """What a person must see in the list at once."""
+_NOTHING_YET: Final = (
+    "The service has not run here yet, so that only relay.toml is known: not whether an account works, nor what waits"
+    " for it. `relay account test --all` tries them; `systemctl start relay` (or `relay serve`) starts it."
+)
 _WIDE: Final = 76
 """Characters of a line of advice."""
 
@@ -71,12 +75,21 @@ class Line(AccountState):
         return find_row(reply).about.is_of_account
 
 
-def list_(room: Room, _request: ListAccounts) -> Iterator[Told]:
-    """List the accounts in the order of the rules, with what is wrong with each and what helps."""
-    settings, database = room.settings, room.database
+def list_(room: Room, _request: ListAccounts) -> Iterator[Told | Note]:
+    """List the accounts in the order of the rules, with what is wrong with each and what helps.
+
+    Before anything has run, of what the configuration says.
+    """
+    settings = room.settings
     if not settings.directory.accounts:
-        text = f"There is no account yet: add an [[account]] to {settings.path}, then: relay check"
+        text = f"There is no account yet: relay account add NAME --address ADDRESS puts one into {settings.path}"
         yield Told(nothing=text, nothing_matters=True)
+        return
+    try:
+        database = room.database
+    except NothingStoredError:
+        yield tell([Line(account=account) for account in settings.directory.accounts], room.now, room.zone)
+        yield Note(text=_NOTHING_YET, is_fault=True)
         return
     with transaction(database, write=False) as tx:
         standing = read_standing(tx, hours=settings.hours, retry=settings.retry, now=room.now)
@@ -201,7 +214,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     quoted = shlex.quote(name)
     test = f"relay account test {quoted}"
     if line.pause is not None and line.account.sends:
-        since = show_time(line.pause.since, zone)
+        since = show_moment(line.pause.since, zone)
         if line.pause.by_person:
             found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {quoted}")
         else:
@@ -220,17 +233,17 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     elif line.news.last_error is not None and line.state != "excluded":
         said, news = _sentence(line.news.last_error), line.news
         if line.fails:
-            since = show_time(news.failing_since, zone)
+            since = show_moment(news.failing_since, zone)
             meaning = f" {_meaning(str(line.news.last_error), name)}".rstrip()
             found.append(f"{name}: can't send since {since}: {said}{meaning}{held_up} See: {test}")
         else:
             found.append(
-                f"{name}: the last try, {show_time(news.failed_at, zone)}, was in vain: {said}{held_up} That may be"
+                f"{name}: the last try, {show_moment(news.failed_at, zone)}, was in vain: {said}{held_up} That may be"
                 " about this mail alone: relay queue list"
             )
     if line.mailbox is not None and line.mailbox.error:
         good = line.mailbox.last_ok
-        since = f"since {show_time(good, zone)}" if good else "so far"
+        since = f"since {show_moment(good, zone)}" if good else "so far"
         words = explain_poll(line.mailbox.error, "en", account=quoted)
         meaning = "" if words is None else f" {words}"
         found.append(

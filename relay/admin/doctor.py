@@ -49,7 +49,7 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
             yield Note(text=f"{account.name} ({account.address})")
         good = True
         for one in _steps(room, account, refusals, round_trip=request.round_trip):
-            if isinstance(one, Note):
+            if isinstance(one, Note | Told):
                 yield one
                 continue
             kind, step = one
@@ -74,7 +74,7 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
 
 def _steps(
     room: Room, account: Account, refusals: "_Refusals", *, round_trip: bool
-) -> Iterator[Note | tuple[str, Step]]:
+) -> Iterator[Note | Told | tuple[str, Step]]:
     """Yield what is tried of one account, and each step: the sign-in, its servers, and where all is good the trip."""
     good, name = True, account.name
     if (oauth := account.oauth) is not None:
@@ -85,7 +85,8 @@ def _steps(
             if step.login_refused:  # without a token there is no login
                 return
     if means := _tell_password(account):
-        yield Note(text=means)
+        told = _tell(account, "", Step(name="which password", good=True, text=means))
+        yield Told(json=told.json, lines=(f"Password: {means}",))
     for kind, server in _servers(account):
         place = f'{server.host} port {server.port}, security = "{server.security}"'
         yield Note(text=f"{_WHAT[kind]}: {place}, account[{name}].{kind}")
@@ -102,7 +103,7 @@ def _tell_password(account: Account) -> str:
     """Say which password is meant, where its provider is known; empty where it is not, or none is needed."""
     for _, server in _servers(account):
         if server.oauth is None and server.username is not None and (preset := preset_of(account, server)) is not None:
-            return f"Password: {preset.title} means {preset.password.en.rstrip('.')}"
+            return f"{preset.title} means {preset.password.en.rstrip('.')}"
     return ""
 
 

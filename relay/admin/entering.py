@@ -142,18 +142,19 @@ def open_storage(settings: "Settings", *, serves: bool = False, makes: bool = Fa
     enter(settings, serves=serves or makes)
     if (database := find_database(settings)) is not None or (makes and (database := _make_database(settings))):
         return database
-    from relay.model.errors import StorageError
+    from relay.model.errors import NothingStoredError, StorageError
     from relay.storage.lock import database_name
     from relay.storage.upgrade import GONE, NONE_YET
     from relay.watching.asking import Running, ask_service
 
     file = database_name(settings.database)
     if file is None or file.exists():
-        raise StorageError(NONE_YET)
+        raise NothingStoredError(NONE_YET)
     if not file.parent.is_dir():
         raise StorageError(f"{file}: No such file or directory")
-    runs = ask_service(settings.folder).running is Running.YES
-    raise StorageError(f"{file}: {GONE if runs else NONE_YET}")
+    if ask_service(settings.folder).running is Running.YES:
+        raise StorageError(f"{file}: {GONE}")
+    raise NothingStoredError(f"{file}: {NONE_YET}")
 
 
 def _make_database(settings: "Settings") -> "Database | None":

@@ -49,6 +49,9 @@ _HARMLESS: Final = ("_file", "_env", "_expires")
 """Ends of keys that only say where a secret is, or until when."""
 _LONGEST_SECRET: Final = 64 * 1024
 """Octets of a file that are read."""
+_BY_HAND: Final = (
+    'as root "journalctl -u relay" shows it, if the unit runs the service; else it is where `relay serve` was started'
+)
 _LIBRARIES: Final = ("aiosmtpd", "aiosmtplib", "sqlalchemy", "structlog", "pydantic", "click", "uvloop", "cryptography")
 
 
@@ -212,12 +215,20 @@ def _status(settings: Settings, now: int) -> Json:
 def _read_events(file: Path | None, journal: bytes | None) -> tuple[list[Json], str]:
     """Return the last events of a log, and where it is, or why it can't be read."""
     if file is None:
-        return _events(journal or b""), "standard output: journalctl -u relay"
+        if journal is None:
+            return [], f"standard output, and the journal of systemd can't be read here: {_BY_HAND}"
+        events = _events(journal)
+        none = "" if events else "; it has no event: the service has not run yet, or its log is not JSON"
+        return events, f"standard output: journalctl -u relay{none}"
     try:
         with open(open_plain(file, links=True), "rb") as stream:  # noqa: PTH123 - it is open
             begin = max(0, stream.seek(0, 2) - _TAIL)
             stream.seek(begin)
-            return _events(stream.read(_TAIL)), str(file)
+            events = _events(stream.read(_TAIL))
+            none = "" if events else ": has no event yet, or is not JSON ([log] format)"
+            return events, f"{file}{none}"
+    except FileNotFoundError:
+        return [], f"{file}: is not there yet: the service makes it when it starts"
     except OSError as error:
         return [], f"{file}: {error.strerror}"
 

@@ -7,7 +7,7 @@ from typing import Final
 from relay.admin.entering import enter, find_database
 from relay.admin.requests import ShowStatus, Told
 from relay.admin.room import Room
-from relay.admin.words import show_span, show_time
+from relay.admin.words import show_moment, show_span
 from relay.model.errors import StorageError
 from relay.rules.moments import utc_time
 from relay.settings import Settings
@@ -63,7 +63,7 @@ def _require_file(database: Database) -> None:
 
 def _tell(settings: Settings, snapshot: Snapshot, now: int) -> Told:
     findings = find(snapshot, now)
-    show = partial(show_time, zone=settings.hours.timezone)
+    show = partial(show_moment, zone=settings.hours.timezone)
     told = [(finding, describe(finding, "en", show)) for finding in findings]
     grade, first = worst(findings), _first(now, snapshot, [words for _, words in told])
     status = {

@@ -19,6 +19,12 @@ def show_time(milliseconds: int | None, zone: dt.tzinfo | None) -> str:
     return _local(milliseconds, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def show_moment(milliseconds: int | None, zone: dt.tzinfo | None) -> str:
+    """Show a time as `show_time` does, with its zone: where it may be read by the clock of another machine."""
+    shown = show_time(milliseconds, zone)
+    return f"{shown} {_local(milliseconds, zone):%Z}" if milliseconds else shown
+
+
 def show_soon(milliseconds: int, now: int, zone: dt.tzinfo | None) -> str:
     """Show a time as shortly as it is clear: `14:05` of today, `Sat 07:00` within six days, else with its date."""
     moment = _local(milliseconds, zone)

@@ -37,6 +37,11 @@ def command(config: str | None, *, tests: bool, file: Path) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _OWN)
     except FileExistsError:
         raise StateConflictError(f"{file} is there already: remove it, or name another one") from None
+    except OSError as error:
+        reason = (
+            f"there is no folder {file.parent}" if isinstance(error, FileNotFoundError) else f"{file}: {error.strerror}"
+        )
+        raise StateConflictError(f"{reason}: name a file in a folder that you may write into") from None
     try:
         if room.settings.folder.exists():
             enter(room.settings, serves=tests)
@@ -51,5 +56,8 @@ def command(config: str | None, *, tests: bool, file: Path) -> None:
         with contextlib.suppress(OSError):
             file.unlink()
         raise
-    say(f"{file}: {len(report['events'])} events of the last {EVENTS}; addresses are hashed, and no secret is in it.")
+    events = len(report["events"])
+    say(f"{file}: {events} events of the last {EVENTS}; addresses are hashed, and no secret is in it.")
+    if not events:
+        say(f"Why there is no event: {report['log']}")
     say("Look through it before you send it.")

@@ -1,4 +1,4 @@
-"""`relay user`: adds and removes users of relay.toml, and gives them passwords."""
+"""`relay user`: lists, adds and removes users of relay.toml, and gives them passwords."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import click
 
 from relay.cli import Group, editing
 from relay.cli.choosing import Text
-from relay.cli.configuration import config_option
+from relay.cli.configuration import config_option, json_option, load
 from relay.cli.editing import (
     Key,
     ask_secret,
@@ -20,18 +20,57 @@ from relay.cli.editing import (
     remove,
     require_new,
 )
-from relay.cli.output import say
+from relay.cli.output import Column, print_json, print_list, say
 
 KEYS: Final = (
     Key("--address", ("address",), "The profile address: it is written into mail that has no From."),
     Key("--alias", ("aliases",), "Another address of hers or his; may be repeated.", many=True),
     Key("--notify", ("notify",), "How notices about failed mail come.", ("inbox", "mail")),
 )
+_COLUMNS: Final = (
+    Column(title="User"),
+    Column(title="Address", least=20),
+    Column(title="Password"),
+    Column(title="Other addresses", least=16, optional=1),
+)
 
 
 @click.group("user", cls=Group)
 def command() -> None:
-    """Add or remove users of relay.toml, or give them passwords."""
+    """List, add or remove users of relay.toml, or give them passwords."""
+
+
+@command.command("list", short_help="List the users of relay.toml.")
+@config_option
+@json_option
+def list_(config: str | None, *, as_json: bool) -> None:
+    """List the users of relay.toml: their addresses, and who has a password to log in with here."""
+    directory = load(config).directory
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": user.name,
+                    "address": str(user.address),
+                    "aliases": [str(alias) for alias in user.aliases],
+                    "has_password": user.password_hash is not None,
+                    "notify": None if user.notify is None else str(user.notify),
+                    "is_postmaster": user.name == directory.postmaster,
+                }
+                for user in directory.users
+            ]
+        )
+        return
+    rows = [
+        (
+            f"{user.name} (postmaster)" if user.name == directory.postmaster else user.name,
+            str(user.address),
+            "no" if user.password_hash is None else "yes",
+            ", ".join(map(str, user.aliases)),
+        )
+        for user in directory.users
+    ]
+    print_list(_COLUMNS, rows)
 
 
 @command.command("add", short_help="Add a user to relay.toml.")

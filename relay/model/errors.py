@@ -16,6 +16,10 @@ class StorageBusyError(StorageError):
     """Its process id, if known."""
 
 
+class NothingStoredError(StorageError):
+    """There is no database yet, since no service has run here."""
+
+
 class StorageFullError(StorageError):
     """The disk is full. A client gets 452."""
 

@@ -27,6 +27,9 @@ _USER_CODE: Final = re.compile(r"[!-~]{1,40}")
 _ERROR: Final = re.compile(r"[a-z0-9_.-]{1,60}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{3,8})")
+_TRACES: Final = re.compile("(?:Trace|Correlation) ID:")
+_LONGEST_DESCRIPTION: Final = 8000
+"""Signs of an issuer's words; more are no words for people, and looking through them for a secret would take long."""
 _USUAL_LIFE: Final = 3600
 _SHORTEST_LIFE: Final = 10
 """Seconds that a token is taken to hold of which its issuer says that it ends at once, lest it be always asked."""
@@ -173,8 +176,9 @@ def _refusal(status: int, answer: dict[str, Any], hides: Hides) -> Refusal:
     if not isinstance(error, str) or _ERROR.fullmatch(error) is None or (error not in _STANDARD and hides(error)):
         return Refusal(meaning=Meaning.FOR_NOW, error=f"HTTP {status}")
     described = answer.get("error_description")
-    described = described if isinstance(described, str) else ""
-    text = clean(re.split(r"\s*(?:Trace ID|Correlation ID):", described)[0])
+    if not isinstance(described, str) or len(described) > _LONGEST_DESCRIPTION:
+        described = ""
+    text = clean(_TRACES.split(described)[0])
     number = _AADSTS.search(text)
     if hides(described):  # as a whole: what is cut off of it could leave half of a secret
         number = None if number is None or hides(number[0]) else number

@@ -61,7 +61,10 @@ async def open_watched(
 
 
 async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Words:
-    """Explain an error before the login, given the text that was stored for it; inspects the server if that helps."""
+    """Explain an error before the login, given the text that was stored for it; inspects the server if that helps.
+
+    In the advice {account} stands for the account's name (`Words.of`).
+    """
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
     if cause is Cause.NO_TLS or (cause is None and server.security is not Security.TLS):
@@ -94,10 +97,10 @@ async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, 
     if (server.security is Security.TLS) is tls:
         return None
     if tls:
-        return Words(what=f"port {server.port} begins with TLS", advice='Set security = "tls".')
-    advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls".'
+        return Words(what=f"port {server.port} begins with TLS", advice=_set(server, security="tls", port=server.port))
+    advice = "The server offers no encryption there. " + _set(server, security="tls", port=speech.tls_port)
     if await offers_encryption(server.host, server.port, speech):
-        advice = 'Set security = "starttls".'
+        advice = _set(server, security="starttls", port=server.port)
     return Words(what=f"port {server.port} does not begin with TLS", advice=advice)
 
 
@@ -109,8 +112,13 @@ def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Spe
     return Words(
         what=f"on port {server.port} answers {kind}, and no {speech.name} server: {greeting[:80]}",
         advice=f'Usual for {speech.name} are port {speech.tls_port} with security = "tls", and port'
-        f' {speech.plain_port} with security = "starttls".',
+        f' {speech.plain_port} with security = "starttls". ' + _set(server, security="tls", port=speech.tls_port),
     )
+
+
+def _set(server: SmtpServer | Pop3Server, *, security: str, port: int) -> str:
+    kind = "smtp" if isinstance(server, SmtpServer) else "pop3"
+    return f'Set it: "relay account edit {{account}} --{kind}-security {security} --{kind}-port {port}".'
 
 
 def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Words | None:
@@ -120,7 +128,8 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
         more = f" and {len(certificate.names) - _MOST_NAMES} more" if len(certificate.names) > _MOST_NAMES else ""
         return Words(
             what=f"the certificate is for {names}{more}, and not for {host}",
-            advice="Write into host a name that is in the certificate, if the provider names it as well.",
+            advice="Take as host a name that is in the certificate, if the provider names it as well:"
+            f' "relay account edit {{account}} --{"smtp" if isinstance(server, SmtpServer) else "pop3"}-host HOST".',
         )
     if cause in (Cause.CERTIFICATE_EXPIRED, Cause.CERTIFICATE_FUTURE):
         expired = cause is Cause.CERTIFICATE_EXPIRED
@@ -146,10 +155,10 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
 
 
 def _trust(what: str, server: SmtpServer | Pop3Server) -> str:
+    other = "" if server.ca_file is None else f", in place of {server.ca_file}"
     return (
-        f"If you trust it, save {what} as a PEM file and name "
-        f"{'it' if server.ca_file is None else 'that one'} in ca_file."
-        " verify = false would let anybody on the way read the password."
+        f'If you trust it, save {what} as a PEM file and name it{other}: "relay account edit {{account}} --ca-file'
+        ' FILE". verify = false would let anybody on the way read the password.'
     )
 
 

@@ -72,7 +72,7 @@ async def probe_smtp(
     try:
         connection = await open_watched(opening, server, silence=silence)
     except BeginsWithTlsError:
-        return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
+        return await _fail(course, "connect", _TLS_AT_ONCE, account, server, credential)
     except CredentialError as error:
         return _fail_secret(course, error, credential, account, server)
     except ConnectError as error:
@@ -101,7 +101,7 @@ async def _fail_smtp(
 ) -> list[Step]:
     name, reply, place = _SMTP_STEPS[error.stage], error.reply, _place(account, server)
     if not reply.code:
-        return await _fail(course, name, str(reply.text), server, credential)
+        return await _fail(course, name, str(reply.text), account, server, credential)
     if error.login_refused and (told := _explain(reply, account)):
         advice = told
     elif error.login_refused and server.username is not None and credential is not None:
@@ -183,7 +183,7 @@ async def probe_pop3(
         session = await open_watched(opening, server, silence=silence)
         return await _count(course, session, account, server)
     except BeginsWithTlsError:
-        return await _fail(course, "connect", _TLS_AT_ONCE, server, credential)
+        return await _fail(course, "connect", _TLS_AT_ONCE, account, server, credential)
     except TimeoutError:
         text = f"the list did not end within {_LONGEST_LISTING:g} s"
         return course.end("list the messages", good=False, text=text, advice=_AGAIN)
@@ -243,7 +243,7 @@ async def _fail_pop3(
     at_login = error.stage is Pop3Stage.LOGIN
     told = _explain(Reply(code=0, text=error.text), account, Stage.LOGIN if at_login else Stage.COLLECT)
     if not told and (error.stage in (Pop3Stage.CONNECT, Pop3Stage.STARTTLS) or read_cause(error.text) is not None):
-        return await _fail(course, name, error.text, server, credential)
+        return await _fail(course, name, error.text, account, server, credential)
     refused = advise_login(server.username, credential, place) + _hint(account, server)
     advice = told or (refused if at_login else _AGAIN)
     return course.end(name, good=False, text=error.text, advice=advice, login_refused=at_login)
@@ -260,9 +260,15 @@ def _explain(reply: Reply, account: Account, stage: Stage = Stage.LOGIN) -> str:
 
 
 async def _fail(
-    course: Course, name: str, fault: str, server: SmtpServer | Pop3Server, credential: Credential | None
+    course: Course,
+    name: str,
+    fault: str,
+    account: Account,
+    server: SmtpServer | Pop3Server,
+    credential: Credential | None,
 ) -> list[Step]:
     found = await diagnose(fault, server, Veil(server.username, await credential.secret() if credential else None))
+    found = found.of(shlex.quote(account.name))
     return course.end(name, good=False, text=found.what, advice=found.advice)
 
 
@@ -273,7 +279,8 @@ def _fail_secret(
     if credential is not None and credential.identity.kind == TOKEN:
         advice = _explain(Reply(code=0, text=str(error)), account) or f"Mend {credential.origin} of {place}."
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
-    advice = "" if credential is None else f"Mend {credential.origin} of {place}."
+    mend = "" if credential is None else f"Mend {credential.origin} of {place}."
+    advice = _explain(Reply(code=0, text=str(error)), account) or mend
     return course.end("read the password", good=False, text=str(error), advice=advice, login_refused=error.permanent)
 
 

@@ -1,6 +1,8 @@
 """Each function that sees bytes from outside takes time that grows with them, not with their square."""
 
+import base64
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -23,6 +25,9 @@ from relay.rules.folding import BodyFolder, fold_header
 from relay.rules.headers import apply_edits, find_values, is_signed, split_fields
 from relay.rules.hours import parse_hours
 from relay.rules.message_splitter import MessageSplitter, split_message
+from relay.rules.oauth_answers import read_device_code, read_tokens
+from relay.rules.oauth_claims import read_names
+from relay.rules.oauth_provider import Endpoints, read_redirect
 from relay.rules.replies import read_reply
 from relay.rules.sender import find_origin
 from relay.rules.summary import summarise
@@ -95,6 +100,14 @@ def look_for_disguises(data: bytes) -> object:
     return list(find_disguised([data], [Address(local="a", domain="b.example")]))
 
 
+def answer(**keys: object) -> bytes:
+    return json.dumps(keys).encode()
+
+
+def refusal(data: bytes) -> bytes:
+    return answer(error="invalid_grant", error_description=data.decode("latin-1"))
+
+
 FUNCTIONS: dict[str, Take] = {
     "parse_mailboxes": parse_mailboxes,
     "parse_mailboxes, name": lambda data: parse_mailboxes(data + b"<a@b.example>"),
@@ -117,6 +130,14 @@ FUNCTIONS: dict[str, Take] = {
     "fold_header": field(b"Subject", fold_header),
     "find_values": lambda data: find_values(data, "a"),
     "is_signed": field(b"Content-Type", is_signed),
+    "read_tokens": lambda data: read_tokens(200, data),
+    "read_tokens, scopes": lambda data: read_tokens(200, answer(access_token="a", scope=data.decode("latin-1"))),
+    "read_tokens, a refusal": lambda data: read_tokens(400, refusal(data)),
+    "read_tokens, a refusal's traces": lambda data: read_tokens(400, refusal(data + b"Trace ID")),
+    "read_device_code": lambda data: read_device_code(200, data),
+    "read_redirect": text(lambda data: read_redirect(data, endpoints=Endpoints(token="t"), state="s")),
+    "read_redirect, a query": text(lambda data: read_redirect(f"/?{data}", endpoints=Endpoints(token="t"), state="s")),
+    "read_names": lambda data: read_names(f"a.{base64.b64encode(data).decode()}.c"),
     "summarise, a subject": field(b"Subject", summarise),
     "summarise, an id": field(b"Message-ID", summarise),
     "received_count": field(b"Received", received_count),

@@ -15,15 +15,26 @@ from relay.rules.oauth_answers import (
 )
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**18).map(str)
+    | st.integers().map(str)
+    | st.floats()
+    | st.floats().map(str)
+    | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=5,
 )
 KEYS = st.sampled_from(
     ["access_token", "refresh_token", "expires_in", "token_type", "scope", "error", "error_description",
-     "device_code", "user_code", "verification_uri", "interval"]
+     "device_code", "user_code", "verification_uri", "interval", "refresh_token_expires_in", "id_token"]
 )  # fmt: skip
-ANSWERS = st.dictionaries(KEYS, JSON).map(json.dumps).map(str.encode) | st.binary(max_size=50)
+ANY = st.dictionaries(KEYS, JSON)
+GIVEN = st.builds(
+    dict.__or__, ANY, st.fixed_dictionaries({"access_token": st.just("sesame"), "token_type": st.just("Bearer")})
+)
+ANSWERS = (ANY | GIVEN).map(json.dumps).map(str.encode) | st.binary(max_size=50)
 
 
 def answer(**keys: object) -> bytes:
@@ -69,7 +80,12 @@ def test_any_answer_is_one_of_the_three(status: int, body: bytes) -> None:
             assert found.access.isascii()
             assert found.access.isprintable()
             assert " " not in found.access
-            assert found.life > 0
+            assert 10 <= found.life <= 7 * 86_400 or found.life in range(1, 10)
+            assert 0 <= found.renewal_life <= 10 * 366 * 86_400
+            assert found.refresh is None or found.refresh.isascii()
+        else:
+            assert 1 <= found.interval <= 60
+            assert 1 <= found.life <= 7 * 86_400
 
 
 @pytest.mark.parametrize(
@@ -102,9 +118,23 @@ def test_microsofts_words_without_its_traces() -> None:
     assert str(found) == "invalid_grant: AADSTS700082: The refresh token has expired."
 
 
+def test_words_that_are_too_many_are_none() -> None:
+    for most in (" " * 9000, "Trace ID:" * 1000, "AADSTS700082" + "x" * 8000):
+        found = read_tokens(400, answer(error="invalid_grant", error_description=most))
+        assert isinstance(found, Refusal)
+        assert (str(found), found.meaning) == ("invalid_grant", Meaning.ENDED)
+
+
+def test_the_last_of_two_keys_counts_and_whatever_it_is_one_answer_comes_of_it() -> None:
+    found = read_tokens(200, b'{"access_token": "a", "access_token": "b", "expires_in": "x", "expires_in": 60}')
+    assert isinstance(found, Tokens)
+    assert (found.access, found.life) == ("b", 60)
+
+
 @pytest.mark.parametrize(
     "body",
     [
+        *(b"[" * 250_000, b'{"a":' * 50_000, b'{"access_token": "a", "expires_in": ' + b"9" * 250_000 + b"}"),
         *(b"", b"<html>", b"[]", b"[" * 9999, answer(access_token="a b"), answer(access_token=1)),
         *(answer(access_token="a", token_type="mac"), answer(access_token="a\r\nb")),
     ],

@@ -86,14 +86,14 @@ MICROSOFT_ROWS: Final = (
         advice=Advice.AUTHENTICATION,
         statuses=frozenset({"7.57"}),
         english=say(
-            "Microsoft was asked to send without a login.",
-            'Give the account its login: "relay account edit {account} --smtp-username NAME --password". If that is'
-            f" refused: {BY_OAUTH_EN}",
+            "The Exchange server was asked to send without a login.",
+            'Give the account its login: "relay account edit {account} --smtp-username NAME --password". If Microsoft'
+            f" 365 refuses that: {BY_OAUTH_EN}",
         ),
         german=say(
-            "Die E-Mail wurde ohne Anmeldung an Microsoft übergeben.",
-            "Geben Sie dem Konto seine Anmeldung: „relay account edit {account} --smtp-username NAME --password“. Wird"
-            f" sie abgelehnt: {BY_OAUTH_DE}",
+            "Die E-Mail wurde ohne Anmeldung an den Exchange-Server übergeben.",
+            "Geben Sie dem Konto seine Anmeldung: „relay account edit {account} --smtp-username NAME --password“. Lehnt"
+            f" Microsoft 365 sie ab: {BY_OAUTH_DE}",
         ),
         source=_SOURCE,
     ),

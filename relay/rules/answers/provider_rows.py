@@ -162,6 +162,27 @@ PROVIDER_ROWS: Final = (
         ),
         source="Google, Yahoo, iCloud",
     ),
+    Row(
+        name="mailbox_connections",
+        about=About.TROUBLE,
+        advice=Advice.EXPIRED,
+        stages=COLLECTING,
+        codes=frozenset({0}),
+        says=r"too many (?:concurrent |simultaneous |open |pop3? |imap )*(?:connections|sessions|logins)"
+        r"|(?:connection|session)s? limit (?:exceeded|reached)|maximum number of (?:connections|sessions)",
+        english=say(
+            "More programs read this mailbox, or come from this address, at once than the provider allows.",
+            "You need not do anything if it passes. If it stays so, end other programs that collect this mailbox, or"
+            ' ask for it less often: "relay account edit {account} --set pop3.interval=\'15 min\'".',
+        ),
+        german=say(
+            "Mehr Programme zugleich, als der Anbieter erlaubt, lesen dieses Postfach oder kommen von dieser Adresse.",
+            "Sie brauchen nichts zu tun, wenn es vorübergeht. Bleibt es so, beenden Sie andere Programme, die dieses"
+            " Postfach abholen, oder fragen Sie seltener: „relay account edit {account} --set"
+            " pop3.interval='15 min'“.",
+        ),
+        source="Dovecot: mail_max_userip_connections, and others",
+    ),
     _for_now(
         "in-use",
         english=say("Another program reads this mailbox at the moment.", "End it there, or try again in some minutes."),
