@@ -173,7 +173,7 @@ PROVIDER_ROWS: Final = (
         english=say(
             "More programs read this mailbox, or come from this address, at once than the provider allows.",
             "You need not do anything if it passes. If it stays so, end other programs that collect this mailbox, or"
-            ' ask for it less often: "relay account edit {account} --set pop3.interval=\'15 min\'".',
+            " ask for it less often: \"relay account edit {account} --set pop3.interval='15 min'\".",
         ),
         german=say(
             "Mehr Programme zugleich, als der Anbieter erlaubt, lesen dieses Postfach oder kommen von dieser Adresse.",
