@@ -7,13 +7,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from relay.admin.authorizing import authorize
-from relay.admin.requests import TryAccount
+from relay.admin.requests import TakeUpLogin, TryAccount
 from relay.cli.account import run_test
 from relay.cli.alone import open_room
 from relay.cli.authorizing import Terminal
 from relay.cli.configuration import DONE, FAILED
 from relay.cli.editing import hand_over
 from relay.cli.output import say
+from relay.cli.telling import ask_from, print_answers
 from relay.first_steps import texts
 from relay.first_steps.machine import own_names
 from relay.first_steps.programs import describe_programs
@@ -22,6 +23,7 @@ from relay.places import is_the_services_own
 from relay.settings.hosts import parse_ip
 
 if TYPE_CHECKING:
+    from relay.admin.room import Room
     from relay.first_steps.answers import AccountAnswer
     from relay.settings import Settings
 
@@ -33,9 +35,12 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
     """
     language = settings.language
     own = [name for name in own_names(settings) if _is_own_address(name)]
-    signed_in = account.oauth is None or (tries and _sign_in(config, account.name))
+    room = _sign_in(config, account.name) if tries and account.oauth is not None else None
+    signed_in = account.oauth is None or room is not None
     works = (tries and signed_in and _test(config, account.name)) or (not tries and account.oauth is None)
-    runs = _reload(settings)
+    taken_over = _reload(settings)
+    if taken_over == DONE and room is not None:
+        _take_up_login(room, account.name)
     user = next(one for one in settings.directory.users if one.name == account.owner)
     say()
     say(texts.MAIL_PROGRAMS.by(language))
@@ -47,11 +52,14 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
         following = texts.NEXT_SIGN_IN
     elif not works:
         following = texts.NEXT_MEND
-    elif runs:
+    elif taken_over == DONE:
         following = texts.NEXT_SEND
+    elif taken_over is not None:
+        following = texts.NEXT_RELOAD
     else:
         following = texts.NEXT_START if is_the_services_own(settings.path) else texts.NEXT_SERVE
     name = shlex.quote(account.name)
+    say(texts.TO_CHANGE.by(language).format(name=name, option=option))
     say(following.by(language).format(name=name, option=option, address=account.address))
     return DONE if works else FAILED
 
@@ -62,16 +70,17 @@ def _is_own_address(name: str) -> bool:
     return address is not None and address.version == 4 and not address.is_loopback
 
 
-def _sign_in(config: str | None, account: str) -> bool:
-    """Let somebody sign in; return whether it came to that. A running service gets to know the login with the file."""
+def _sign_in(config: str | None, account: str) -> "Room | None":
+    """Let somebody sign in; None where it did not come to that. A running service gets to know the account later."""
     try:
-        authorize(open_room(config, serves=True, makes=True), account, Terminal())
+        room = open_room(config, serves=True, makes=True)
+        authorize(room, account, Terminal())
     except RelayError as error:
         say(str(error), error=True)
-        return False
+        return None
     except KeyboardInterrupt:  # the file is written: what is next is said all the same
-        return False
-    return True
+        return None
+    return room
 
 
 def _test(config: str | None, account: str) -> bool:
@@ -84,10 +93,18 @@ def _test(config: str | None, account: str) -> bool:
     return False
 
 
-def _reload(settings: "Settings") -> bool:
-    """Let a running service take the file over; return whether it did."""
+def _reload(settings: "Settings") -> int | None:
+    """Let a running service take the file over; return with which status it did, None where none runs."""
     try:
-        return hand_over(settings) == DONE
+        return hand_over(settings)
     except RelayError as error:
-        say(f"{error}: relay reload", error=True)
-        return False
+        say(str(error), error=True)
+        return FAILED
+
+
+def _take_up_login(room: "Room", account: str) -> None:
+    """Tell a running service of a login, as `relay account authorize` does."""
+    try:
+        print_answers(ask_from(room, TakeUpLogin(account=account)))
+    except RelayError as error:  # it finds the login by itself, a little later
+        say(str(error), error=True)

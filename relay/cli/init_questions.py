@@ -1,5 +1,6 @@
 """The questions of `relay init`, in the order in which people know the answers."""
 
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +33,12 @@ def ask(
         default=interview.language,
     )  # fmt: skip
     interview.tell(texts.BEGIN, path=path)
+    own = machine.proposed_hostname() if interview.terminal else machine.own_hostname()
+    proposed = old.get("server", {}).get("hostname") or own
+    if proposed is None and options["hostname"] is None:
+        interview.tell(texts.SHORT_HOSTNAME, name=socket.gethostname())
     hostname = interview.ask(
-        texts.HOSTNAME, reading.read_hostname, option="--hostname", given=options["hostname"],
-        default=old.get("server", {}).get("hostname") or machine.own_hostname(),
+        texts.HOSTNAME, reading.read_hostname, option="--hostname", given=options["hostname"], default=proposed
     )  # fmt: skip
     known = [one for one in old.get("user", ()) if isinstance(one, dict)]
     users = _ask_users(interview, options, [str(one.get("name")) for one in known])

@@ -7,6 +7,7 @@ What fails, or is interrupted, leaves the old one, and no password.
 import contextlib
 import datetime as dt
 import os
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -74,9 +75,10 @@ def require_fillable(path: Path, text: str) -> None:
     """Raise EditError unless a configuration has no account yet."""
     try:
         if has_account(text):
+            option = "" if find_file(None) == path else f" -c {shlex.quote(str(path))}"
             raise EditError(
                 f"{path}: has an account already, and `relay init` begins only where there is none. One more:"
-                " relay account add NAME. What there is: relay account list"
+                f" relay account add NAME{option}. What there is: relay check{option}"
             )
         read_before(text)
     except tomllib.TOMLDecodeError as error:

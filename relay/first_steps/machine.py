@@ -11,6 +11,7 @@ from relay.settings import Settings
 from relay.settings.hosts import is_host_name
 
 _ROUTES: Final = Path("/proc/net/route")
+_RESOLVER: Final = Path("/etc/resolv.conf")
 _FAR: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of the documentation (RFC 5737, RFC 3849): the way to them begins at this machine's own address."""
 _VIRTUAL: Final = ("lo", "docker", "br-", "veth", "virbr", "lxc", "lxd", "cni", "podman")
@@ -55,6 +56,31 @@ def own_hostname() -> str | None:
     """Return the name that this machine gives itself, where it is whole."""
     name = socket.getfqdn().lower()
     return name if is_host_name(name) and "." in name and not name.startswith("localhost") else None
+
+
+def proposed_hostname() -> str | None:
+    """Return the name that this machine gives itself, made whole by the network's domain; None where there is none."""
+    if (whole := own_hostname()) is not None:
+        return whole
+    try:
+        domain = find_domain(_RESOLVER.read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        return None
+    name = f"{socket.gethostname().lower()}.{domain}"
+    return name if domain and is_host_name(name) and not name.startswith("localhost") else None
+
+
+def find_domain(resolver: str) -> str | None:
+    """Return the domain to which names without a dot belong, of /etc/resolv.conf; None where it names none.
+
+    The last `search` or `domain` counts, and of several domains the first (resolv.conf(5)).
+    """
+    found = None
+    for line in resolver.splitlines():
+        word, *domains = line.split() or [""]
+        if word in ("search", "domain") and domains:
+            found = domains[0].strip(".").lower()
+    return found or None
 
 
 def own_names(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from relay.presets.preset import Words
 from relay.settings import Listener, ListenerTls, Settings
 from relay.settings.hosts import is_loopback
 
+_ALL: Final = ("0.0.0.0", "::")  # noqa: S104 - they are compared, and mean all addresses
 _SECURITY: Final = {ListenerTls.STARTTLS: "STARTTLS", ListenerTls.IMPLICIT: "SSL/TLS"}
 
 
@@ -19,15 +20,19 @@ def describe_programs(settings: Settings, user: User, address: str, own: Sequenc
     for who can't find it by name.
     """
     language = settings.language
+    chosen = None
     open_to_office = [one for one in settings.listeners if not is_loopback(one.host)]
     if not open_to_office:
         port = str(settings.listeners[0].port)
         yield texts.ONLY_HERE.by(language).format(port=port)
     else:
         host = " / ".join((settings.hostname, *own))
+        if len(settings.listeners) > 1:
+            yield from (_listener(one, host, language) for one in settings.listeners)
         plain = next((one for one in open_to_office if not one.require_auth), None)
         login = next((one for one in open_to_office if one.require_auth), None)
-        chosen = login if login is not None and user.password_hash is not None else plain
+        has_password = user.password_hash is not None
+        chosen = login if login is not None and (has_password or plain is None) else plain
         if chosen is not None:
             yield from _programs(chosen, host, user, language)
         if plain is not None:
@@ -37,10 +42,21 @@ def describe_programs(settings: Settings, user: User, address: str, own: Sequenc
             )
         if any(one.tls is not ListenerTls.NONE for one in open_to_office):
             yield texts.TRUST.by(language)
-    if any(account.is_collected for account in settings.directory.accounts):
+    is_collected = any(account.is_collected for account in settings.directory.accounts)
+    if is_collected:
         yield texts.INBOXES.by(language).format(folder=settings.inboxes / user.name, host=settings.hostname)
-        if user.password_hash is None:
-            yield texts.INBOX_PASSWORD.by(language).format(name=user.name)
+    if user.password_hash is None and (is_collected or (chosen is not None and chosen.require_auth)):
+        yield texts.INBOX_PASSWORD.by(language).format(name=user.name)
+
+
+def _listener(listener: Listener, host: str, language: str) -> str:
+    return texts.LISTENER.by(language).format(
+        port=listener.port,
+        host=host if listener.host in _ALL else listener.host,
+        security=_security(listener).by(language),
+        login=(texts.WITH_LOGIN if listener.require_auth else texts.WITHOUT_LOGIN).by(language),
+        networks=", ".join(map(str, listener.networks)),
+    )
 
 
 def _programs(listener: Listener, host: str, user: User, language: str) -> Iterator[str]:

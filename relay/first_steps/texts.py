@@ -11,6 +11,11 @@ HOSTNAME: Final = Words(
     "This machine's name, by which the others find it, such as mail.office.lan",
     "Name dieses Rechners, unter dem ihn die anderen finden, etwa mail.buero.lan",
 )
+SHORT_HOSTNAME: Final = Words(
+    "This machine calls itself {name}, and providers want a whole name, with a dot: the router's page often shows it.",
+    "Dieser Rechner nennt sich {name}; Anbieter wollen einen ganzen Namen mit Punkt: oft zeigt ihn die Seite des"
+    " Routers.",
+)
 USER_NAME: Final = Words("A short name for you, such as anna", "Ein kurzer Name für Sie, etwa anna")
 USER_ADDRESS: Final = Words("The mail address of {name}", "Die E-Mail-Adresse von {name}")
 USER_MORE: Final = Words(
@@ -197,6 +202,12 @@ PASSWORD_IN: Final = Words("; the password is in {file}", "; das Passwort steht 
 CLIENT_SECRET_IN: Final = Words("; the client secret is in {file}", "; das Clientgeheimnis steht in {file}")
 ENDED: Final = Words("Nothing was written.", "Es wurde nichts geschrieben.")
 MAIL_PROGRAMS: Final = Words("What to set elsewhere:", "Was anderswo einzustellen ist:")
+LISTENER: Final = Words(
+    "Port {port} of {host}: encryption {security}, {login}, from {networks}",
+    "Port {port} von {host}: Verschlüsselung {security}, {login}, aus {networks}",
+)
+WITH_LOGIN: Final = Words("with a login", "mit Anmeldung")
+WITHOUT_LOGIN: Final = Words("without a login", "ohne Anmeldung")
 THUNDERBIRD: Final = Words(
     "Thunderbird: Account Settings > Outgoing Server (SMTP) > Add: server {host}, port {port}, connection security"
     " {thunderbird}, authentication {method}{user}",
@@ -255,6 +266,14 @@ NEXT_SEND: Final = Words(
     "The service has taken it over. Next: send a mail as {address}, then: relay queue list --state delivered",
     "Der Dienst hat es übernommen. Als Nächstes: eine E-Mail als {address} senden, dann: relay queue list --state"
     " delivered",
+)
+NEXT_RELOAD: Final = Words(
+    "Next: mend what the service says above, then: relay reload{option}",
+    "Als Nächstes: beheben Sie, was der Dienst oben sagt, dann: relay reload{option}",
+)
+TO_CHANGE: Final = Words(
+    "To change this account later: relay account edit {name}{option}",
+    "Dieses Konto später ändern: relay account edit {name}{option}",
 )
 NEXT_SIGN_IN: Final = Words(
     "Next: relay account authorize {name}{option}, as nobody has signed in yet",

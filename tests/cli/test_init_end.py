@@ -7,7 +7,7 @@ from relay.first_steps.answers import AccountAnswer
 from relay.settings import load_settings
 from tests.cli.conftest import serve
 from tests.peers.oauth_server import OAuthServer
-from tests.peers.relay_process import make_account, write_config
+from tests.peers.relay_process import ANNA, make_account, write_config
 
 ACCOUNT = AccountAnswer(name="sales", address="sales@example.com", owner="anna")
 TOKEN = AccountAnswer(name="sales", address="sales@example.com", owner="anna", oauth={})
@@ -63,6 +63,8 @@ def test_a_file_that_the_service_refuses_is_said(config: Path, capsys: pytest.Ca
     said = capsys.readouterr()
     assert "The service has taken it over" not in said.out
     assert "relay.toml: " in said.out + said.err
+    assert f"Next: mend what the service says above, then: relay reload -c {config}\n" in said.out
+    assert f"To change this account later: relay account edit sales -c {config}\n" in said.out
 
 
 def test_where_nobody_signed_in_that_comes_next(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,3 +76,21 @@ def test_where_nobody_signed_in_that_comes_next(config: Path, capsys: pytest.Cap
         for tries in (True, False):
             assert finish(str(config), load_settings(config), TOKEN, tries=tries) == 1
             assert "Next: relay account authorize sales -c" in capsys.readouterr().out
+
+
+def test_a_service_that_runs_hears_of_the_sign_in_once_it_knows_the_account(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with OAuthServer() as server, serve(config) as lines:
+        server.signed_in.set()
+        oauth = server.settings("device")
+        accounts = [
+            make_account("sales", 9, oauth=oauth),
+            *({"name": one, "address": f"{one}@example.com", "owner": "anna"} for one in ("old", "inbox")),
+        ]
+        write_config(config.parent, accounts=accounts, users=[{**ANNA, "notify": "inbox"}])
+        finish(str(config), load_settings(config), TOKEN, tries=True)
+        said = capsys.readouterr().out
+    assert "sales is signed in as " in said
+    events = [line["event"] for line in lines if line["event"] in ("configuration_reloaded", "admin_action")]
+    assert events == ["configuration_reloaded", "admin_action"]

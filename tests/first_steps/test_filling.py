@@ -139,7 +139,7 @@ def test_another_command_that_was_quicker_is_not_overwritten(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[[account]]\nname = 'x'\n", "has an account already.* relay account add NAME"),
+        (b"[[account]]\nname = 'x'\n", "has an account already.* relay account add NAME -c .*relay check -c "),
         (b"no toml\n", "is no TOML"),
         (b"\xff", "is no text"),
     ],

@@ -2,10 +2,18 @@ import sys
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.first_steps.machine import find_networks, own_hostname, own_names, own_networks
+from relay.first_steps.machine import (
+    find_domain,
+    find_networks,
+    own_hostname,
+    own_names,
+    own_networks,
+    proposed_hostname,
+)
 from relay.settings import load_settings
 from tests.peers.relay_process import make_account, write_config
 
@@ -61,6 +69,22 @@ def test_this_machine_is_asked() -> None:
     assert all(ip_network(one).is_private for one in own_networks())
     name = own_hostname()
     assert name is None or "." in name
+    proposed = proposed_hostname()
+    assert name in (None, proposed)
+    assert proposed is None or "." in proposed
+
+
+@pytest.mark.parametrize(
+    ("resolver", "domain"),
+    [
+        ("nameserver 192.168.1.1\nsearch Fritz.box. office.lan\n", "fritz.box"),
+        ("search office.lan\ndomain other.lan\n", "other.lan"),
+        ("# search x.lan\nsearch\n\nsearch .\n", None),
+        ("", None),
+    ],
+)
+def test_the_networks_domain_is_that_of_the_resolver(resolver: str, domain: str | None) -> None:
+    assert find_domain(resolver) == domain
 
 
 def test_clients_may_call_this_machine_by_its_names_and_by_the_addresses_of_its_listeners(tmp_path: Path) -> None:

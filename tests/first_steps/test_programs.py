@@ -60,11 +60,19 @@ def test_who_has_a_password_logs_in_and_the_scanner_does_not(tmp_path: Path) -> 
     made.cert_chain_pems[0].write_to_path(certificate)
     made.private_key_pem.write_to_path(key)
     tls = f'tls = "starttls"\ncertificate = "{certificate}"\nprivate_key = "{key}"\n'
-    thunderbird, outlook, scanner, trust = describe(tmp_path, OPEN, tls, LOGIN, tls, USER, HASH, ACCOUNT)
+    all_of_them = describe(tmp_path, OPEN, tls, LOGIN, tls, USER, HASH, ACCOUNT)
+    assert all_of_them[:2] == [
+        f"Port {port} of mail.office.lan / 192.168.1.7: encryption STARTTLS, {login}, from 192.168.1.0/24"
+        for port, login in ((2525, "without a login"), (587, "with a login"))
+    ]
+    thunderbird, outlook, scanner, trust = all_of_them[2:]
     assert "port 587, connection security STARTTLS, authentication Normal password, user name anna" in thunderbird
     assert "port 587, encryption STARTTLS, with the user name anna" in outlook
     assert "port 2525, encryption STARTTLS, or none" in scanner
     assert "relay certificate show" in trust
     other = USER.replace("anna", "bert") + HASH
-    thunderbird = describe(tmp_path, OPEN, tls, LOGIN, tls, USER, other, ACCOUNT)[0]
+    thunderbird = describe(tmp_path, OPEN, tls, LOGIN, tls, USER, other, ACCOUNT)[2]
     assert "port 2525" in thunderbird
+    thunderbird, *_, password = describe(tmp_path, LOGIN, tls, USER, other, ACCOUNT)
+    assert "port 587" in thunderbird
+    assert "relay user password anna" in password
