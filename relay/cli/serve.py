@@ -68,8 +68,7 @@ def command(config: str | None, *, condition: bool) -> None:
             await service.start()
         except StorageBusyError as error:
             fail(_tell_running(error, settings))
-        gc.collect()
-        gc.freeze()  # what is there now stays: it is not looked through again and again
+        gc.freeze()  # what is there now stays: it is not looked through, now or later, while clients wait
         gc.set_threshold(_YOUNG)
         return await service.run()
 
