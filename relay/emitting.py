@@ -7,11 +7,17 @@ from collections.abc import Callable
 
 from relay.events.event import Event
 from relay.events.service import ActivityFailed
-from relay.logs import write_event
 
 Reader = Callable[[Event], None]
 
-_readers: tuple[Reader, ...] = (write_event,)
+
+def _log(event: Event) -> None:
+    from relay.logs import write_event  # noqa: PLC0415 - structlog takes a tenth of a command, and most log nothing
+
+    write_event(event)
+
+
+_readers: tuple[Reader, ...] = (_log,)
 
 
 def emit(*events: Event) -> None:
@@ -21,9 +27,9 @@ def emit(*events: Event) -> None:
             try:
                 reader(event)
             except Exception as error:  # noqa: BLE001 - whoever says what happened must not fail by it
-                if reader is not write_event:
+                if reader is not _log:
                     fault = f"reader of events {reader}"
-                    write_event(ActivityFailed(activity=fault, error=repr(error), exception=error))
+                    _log(ActivityFailed(activity=fault, error=repr(error), exception=error))
 
 
 def subscribe(reader: Reader) -> Callable[[], None]:

@@ -108,6 +108,7 @@ _TO_LOOK = (
     "_strptime",
     "argon2",
     "encodings.idna",
+    "relay.logs",
     "rich.cells",
     "rich.progress",
     "sqlalchemy.dialects.sqlite.pysqlite",

@@ -111,3 +111,18 @@ def test_asking_a_service_needs_neither_settings_nor_database(config: Path, queu
             assert not loaded & {"pydantic", "sqlalchemy", "structlog", "asyncio", "relay.settings", "relay.storage"}
             assert "dataclasses" not in loaded or more == ["list"]  # only rich needs them, for a table
             assert ("rich" in loaded) is (more == ["list"])
+
+
+def test_a_command_that_no_service_answers_loads_what_it_lists_by_and_no_more(config: Path, queued: list[str]) -> None:
+    program = (
+        "import sys; from relay.cli import main\n"
+        "try: main()\n"
+        "finally: print(*{name.split('.')[0] for name in sys.modules}, *sys.modules, file=sys.stderr)"
+    )
+    asked = [sys.executable, "-c", program, "queue", "list", "-c", str(config)]
+    ended = subprocess.run(asked, capture_output=True, text=True, check=True)
+    loaded = set(ended.stderr.split())
+    assert queued[0] in ended.stdout
+    assert "relay.storage.listing" in loaded
+    assert not loaded & {"structlog", "rich.console", "relay.supervisor", "aiosmtpd", "aiosmtplib", "alembic"}
+    assert not loaded & {"argon2", "cryptography", "h11", "dns", "tomlkit", "psycopg", "uvloop"}
