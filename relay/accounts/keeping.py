@@ -8,12 +8,14 @@ or of the database never does, and what is at hand is used for as long as it hol
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from relay.accounts.content import Content, pack, unpack
 from relay.accounts.issuer import Issuer
+from relay.accounts.lifetimes import Lifetimes
 from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError, SignInNeededError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
@@ -56,16 +58,18 @@ class TokenKeeper:
         node: str = "",
         post: Post = post_form,
         now: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`node`: its name, whose leases end when it begins anew; a command has none. `now`: milliseconds, UTC."""
         self._database, self._sealer, self._node = database, sealer, node
-        self._post, self._now = post, now
+        self._post, self._now, self._monotonic = post, now, monotonic
+        self._lifetimes = Lifetimes(now, monotonic)
         self._refreshing: dict[tuple[int, str, bool], asyncio.Task[Tokens]] = {}
         """By event loop, account, and whether a token that holds for a while is not enough."""
         self._opened: dict[str, tuple[str, Content]] = {}
         """By account: what was sealed, and what it holds."""
-        self._rests: dict[str, int] = {}
-        """By account: until when no refresh is tried that is not needed yet."""
+        self._rests: dict[str, float] = {}
+        """By account: until when, by the monotonic clock, no refresh is tried that is not needed yet."""
         self._unsaved: dict[str, tuple[StoredLogin, str]] = {}
         """By account: what an issuer gave and the database has not taken, and the lease that it came under."""
 
@@ -84,7 +88,7 @@ class TokenKeeper:
         self._require(oauth, login)
         if login is None or not login.sealed:
             return (await self._refresh(oauth)).access
-        if self._is_fresh(login) or (self._holds(login) and self._rests.get(oauth.account, 0) > self._now()):
+        if self._is_fresh(login) or (self._holds(login) and self._rests.get(oauth.account, 0) > self._monotonic()):
             try:
                 return (await self._open(oauth, login)).access
             except CredentialError:  # as after a restore without the key: an app needs nobody for another token
@@ -95,7 +99,7 @@ class TokenKeeper:
             return (await self._refresh(oauth)).access
         except CredentialError:
             rest = min(_LONGEST_REST, refresh_margin(_life(login)) / 4)
-            self._rests[oauth.account] = self._now() + int(rest * 1000)
+            self._rests[oauth.account] = self._monotonic() + rest
             again = await self.find(oauth)
             if again is None or again.ended or not self._holds(again):
                 raise
@@ -143,10 +147,10 @@ class TokenKeeper:
             raise SignInNeededError(f"the login is over: {sign_in_command(oauth.account)} ({login.ended})")
 
     def _is_fresh(self, login: StoredLogin) -> bool:
-        return login.ends_at - refresh_margin(_life(login)) * 1000 > self._now()
+        return self._lifetimes.left(login) > refresh_margin(_life(login)) * 1000
 
     def _holds(self, login: StoredLogin) -> bool:
-        return bool(login.sealed) and login.ends_at > self._now()
+        return bool(login.sealed) and self._lifetimes.left(login) > 0
 
     async def _refresh(self, oauth: OAuth, *, anyway: bool = False) -> Tokens:
         """Refresh a login, or wait for who does so already. One that has begun goes on, whoever has asked for it."""
@@ -197,7 +201,7 @@ class TokenKeeper:
 
     async def _at_hand(self, oauth: OAuth, login: StoredLogin) -> Tokens:
         content = await self._open(oauth, login)
-        return Tokens(access=content.access, life=(login.ends_at - self._now()) // 1000)
+        return Tokens(access=content.access, life=self._lifetimes.left(login) // 1000)
 
     async def _ask(self, oauth: OAuth, held: StoredLogin, lease: str) -> Tokens:
         """Ask the issuer, and store what it says before any of it is used."""

@@ -40,9 +40,20 @@ class Office:
     engine: Engine
     server: OAuthServer
     now: int = 1_780_000_000_000
+    skew: int = 0
+    """Milliseconds by which the wall clock was set forwards (back: less than 0) while no time passed."""
+
+    def set_clock(self, milliseconds: int) -> None:
+        """Set the wall clock forwards or back."""
+        self.now += milliseconds
+        self.skew += milliseconds
+
+    def monotonic(self) -> float:
+        """Give the time that has passed, in seconds."""
+        return (self.now - self.skew) / 1000
 
     def keeper(self, **more: Any) -> TokenKeeper:  # noqa: ANN401 - of its constructor
-        return TokenKeeper(self.engine, Sealer(self.folder), now=lambda: self.now, **more)
+        return TokenKeeper(self.engine, Sealer(self.folder), now=lambda: self.now, monotonic=self.monotonic, **more)
 
     def oauth(self, flow: Flow = Flow.DEVICE, **more: Any) -> OAuth:  # noqa: ANN401 - fields
         url = self.server.url

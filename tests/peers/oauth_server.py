@@ -9,12 +9,14 @@ import base64
 import contextlib
 import hashlib
 import json
+import math
 import secrets
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,6 +61,8 @@ class OAuthServer:
     signed_in: threading.Event = field(default_factory=threading.Event)
     """Set once the user has typed in the code of a device."""
     interval: int = 1
+    clock: Callable[[], float] = time.monotonic
+    """Seconds; by it tokens end."""
     asked: list[dict[str, str]] = field(default_factory=list)
     """The forms that the token endpoint got."""
     was_asked: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +73,7 @@ class OAuthServer:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._access: dict[str, float] = {}
-        """Access tokens, each with its end, by the monotonic clock."""
+        """Access tokens, each with its end, by `clock`."""
         self._refresh: dict[str, str | None] = {}
         """Refresh tokens that hold, each with the one that it replaced and that still holds."""
         self._dead: set[str] = set()
@@ -131,14 +135,14 @@ class OAuthServer:
     def holds(self, access: str) -> bool:
         """Tell whether an access token still holds."""
         with self._lock:
-            return self._access.get(access, 0.0) > time.monotonic()
+            return self._access.get(access, -math.inf) > self.clock()
 
     def _give(self, *, refresh: bool, replaces: str | None = None) -> dict[str, Any]:
         access = f"access-{secrets.token_hex(12)}"
         if self.claims:
             body = base64.urlsafe_b64encode(json.dumps(self.claims).encode()).rstrip(b"=").decode()
             access = f"{secrets.token_hex(12)}.{body}.{secrets.token_hex(12)}"
-        self._access[access] = time.monotonic() + self.life
+        self._access[access] = self.clock() + self.life
         self.issued.add(access)
         answer: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "expires_in": self.life}
         if self.renewal_life:
