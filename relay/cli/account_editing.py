@@ -104,7 +104,7 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     ):
         settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
-    if "pop3" in values and ("pop3", "leave_on_server") not in changes:
+    if "pop3" in values and ("pop3", "leave_on_server") not in changes and not person.terminal:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
     elif "pop3" not in values and "pop3" in chosen.known.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")

@@ -22,11 +22,13 @@ _GOOGLE: Final = ("gmail", "google")
 _APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?:\s[a-z]{4}){3}")
 
 
-def join_app_password(secret: str, preset: object) -> str:
+def join_app_password(secret: str, preset: object, language: str = "en") -> str:
     """Return a secret; an app password of Google without the blanks with which its page shows it, and say so."""
     if preset not in _GOOGLE or not _APP_PASSWORD.fullmatch(secret.strip()):
         return secret
-    say("Google shows an app password with blanks: it is taken without them")
+    from relay.first_steps import texts
+
+    say(texts.BLANKS_GONE.by(language))
     return "".join(secret.split())
 
 

@@ -94,12 +94,14 @@ def _ask_missing(person: Interview, changes: Changes, known: Known, kind: str) -
     preset = known.preset
     if kind in known.servers or (kind, "host") in changes or not (preset is None or _has_own_host(preset, kind)):
         return
-    if preset is not None and preset.find_host is not None:
+    sending = changes.get(("smtp", "host")) if preset is not None and kind != "smtp" else None
+    if preset is not None and preset.find_host is not None and sending is None:
         person.tell(texts.OWN_HOST, title=preset.title, text=preset.find_host.by(person.language))
     usual = SERVER_TABLES[kind]
     port = usual.ports[Security(changes.get((kind, "security"), usual.security))]
     username = changes.get(("smtp", "username"), changes["address",])
-    defaults = {"host": None} if preset is not None else {"host": None, "port": str(port), "username": username}
+    defaults = {"host": sending}  # where each account has its own, it is mostly the same
+    defaults |= {"port": str(port), "username": username} if preset is None else {}
     for key, default in defaults.items():
         if (kind, key) not in changes:
             field = _FIELDS[kind][key]

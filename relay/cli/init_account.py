@@ -88,15 +88,17 @@ def ask_secret(person: Interview, account: AccountAnswer) -> tuple[AccountAnswer
 
     Returns the account with the day on which a secret ends. Raises click.UsageError and click.Abort.
     """
+    secret = ""
     if account.oauth is None:
         preset = find_preset(account.preset) if account.preset else None
         if not wants_secret(account):
-            return account, ""
+            return account, secret
         if preset is not None:
             person.tell(texts.WHICH_PASSWORD, text=preset.password.by(person.language))
         question = fill_in(texts.PASSWORD, address=account.address)
-        return account, join_app_password(person.secret(question, option="--password-file"), account.preset)
-    oauth, secret = dict(account.oauth), ""
+        secret = person.secret(question, option="--password-file")
+        return account, join_app_password(secret, account.preset, person.language)
+    oauth = dict(account.oauth)
     has_proof = "private_key" in oauth or "client_secret_file" in oauth
     if not has_proof and takes_secret(oauth["provider"], oauth["flow"]):
         needed = wants_secret(account)

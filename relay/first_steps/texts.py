@@ -65,15 +65,23 @@ CLIENT_ID: Final = Words(
 TENANT: Final = Words(
     "Your organisation's domain or id at Microsoft", "Domain oder ID Ihrer Organisation bei Microsoft"
 )
-CLIENT_SECRET: Final = Words("Its client secret (not shown)", "Ihr Clientgeheimnis (wird nicht angezeigt)")
+CLIENT_SECRET: Final = Words(
+    "The client secret of your registration at the provider (not shown)",
+    "Das Clientgeheimnis Ihrer Registrierung beim Anbieter (wird nicht angezeigt)",
+)
 CLIENT_SECRET_OR_NONE: Final = Words(
-    "Its client secret (not shown; Enter: it has none)", "Ihr Clientgeheimnis (wird nicht angezeigt; Enter: keines)"
+    "The client secret of your registration at the provider (not shown; Enter: it has none)",
+    "Das Clientgeheimnis Ihrer Registrierung beim Anbieter (wird nicht angezeigt; Enter: keines)",
 )
 SECRET_EXPIRES: Final = Words(
     "On which day does it end, as the provider showed it, such as 2027-06-30 (Enter: not known)",
     "An welchem Tag läuft es ab, wie vom Anbieter angezeigt, etwa 2027-06-30 (Enter: unbekannt)",
 )
 PASSWORD: Final = Words("Password of {address} (not shown)", "Passwort von {address} (wird nicht angezeigt)")
+BLANKS_GONE: Final = Words(
+    "Google shows an app password with blanks: it is taken without them",
+    "Google zeigt ein App-Passwort mit Leerzeichen: es wird ohne sie übernommen",
+)
 ARCHIVE: Final = Words(
     "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
     "Soll eine Kopie jeder gesendeten E-Mail an eine Adresse gehen, das Archiv des Büros? Welche (Enter: keine)",

@@ -86,6 +86,7 @@ def test_a_host_of_the_accounts_own_must_be_said_and_it_is_told_where_it_stands(
     assert table(preset("all-inkl", **hosts))["pop3"] == {"host": "w0.kasserver.com", **KEPT}
     typed = "w0.kasserver.com\nw1.kasserver.com\n"
     assert table(preset("all-inkl"), typed, collect=True)["pop3"]["host"] == "w1.kasserver.com"
+    assert table(preset("all-inkl"), "w0.kasserver.com\n\n", collect=True)["pop3"]["host"] == "w0.kasserver.com"
 
 
 def test_a_provider_that_takes_no_password_is_signed_in_to() -> None:

@@ -287,7 +287,9 @@ def test_what_is_still_to_be_asked_for_is_known() -> None:
 
 
 def test_googles_app_password_loses_its_blanks() -> None:
-    assert ask("anna@gmail.com\n\nn\nabcd efgh ijkl mnop\n")[1] == "abcdefghijklmnop"
+    _, secret, shown = ask("anna@gmail.com\n\nn\nabcd efgh ijkl mnop\n", language="de")
+    assert secret == "abcdefghijklmnop"
+    assert "es wird ohne sie übernommen" in shown
 
 
 def test_all_that_an_option_says_of_the_account_is_written() -> None:
