@@ -25,8 +25,8 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "Write down what somebody who helps needs to know, without secrets and addresses.",
     "backup": "Copy the database, while the service runs.",
     "restore": "Take a copy of the database back.",
-    "user": "Add or remove users, or give them passwords.",
-    "device": "Add or remove scanners and programs that are known by their addresses.",
+    "user": "List, add or remove users, or give them passwords.",
+    "device": "List, add or remove scanners and programs that are known by their addresses.",
     "dovecot-config": "Print what lets Dovecot show the inboxes over IMAP.",
 }
 

@@ -159,6 +159,8 @@ ARGUMENTS: dict[tuple[str, ...], Callable[[Office], list[str]]] = {
     ("account", "add"): lambda _: ["new", "--address", "n@example.com", "--smtp-host", "h.example", "--no-login"],
     ("account", "edit"): lambda _: ["sales", "--set", "excluded=true"],
     ("account", "remove"): lambda _: ["sales", "--yes"],
+    ("user", "list"): lambda _: [],
+    ("device", "list"): lambda _: [],
     ("user", "add"): lambda _: ["bert", "--address", "bert@example.com"],
     ("user", "remove"): lambda _: ["anna"],
     ("device", "add"): lambda _: ["scanner", "--network", "192.0.2.1", "--user", "anna"],

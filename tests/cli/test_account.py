@@ -18,8 +18,20 @@ def test_the_accounts_are_listed_in_the_order_of_the_rules(run: Run) -> None:
 def test_without_an_account_it_says_what_to_do(run: Run, config: Path) -> None:
     config.write_text(config.read_text().partition("[[account]]")[0])
     said = run("account", "list")
-    assert said.out == f"There is no account yet: add an [[account]] to {config}, then: relay check\n"
+    assert said.out == f"There is no account yet: relay account add NAME --address ADDRESS puts one into {config}\n"
     assert run("account", "list", "--json").json == []
+
+
+def test_before_anything_has_run_they_are_listed_as_the_configuration_has_them(run: Run, config: Path) -> None:
+    (config.parent / "relay.db").unlink()
+    said = run("account", "list")
+    assert said.status == 0
+    assert [line.split("  ")[0] for line in said.out.splitlines()] == ["Account", "sales", "old", "inbox"]
+    assert "not tried yet" in said.out
+    assert said.err.startswith("The service has not run here yet, so that only relay.toml is known")
+    assert [row["name"] for row in run("account", "list", "--json").json] == ["sales", "old", "inbox"]
+    assert not (config.parent / "relay.db").exists()
+    assert run("queue", "list").status == 1, "what asks for more is refused as before"
 
 
 @runs_both_ways

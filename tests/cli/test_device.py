@@ -1,3 +1,4 @@
+import json
 import tomllib
 from pathlib import Path
 
@@ -29,3 +30,16 @@ def test_what_is_missing_or_wrong_is_said(run: Run, config: Path) -> None:
     assert "device[s].user" in said.err
     assert config.read_bytes() == before
     assert run("device", "remove", "s").status == 1
+
+
+def test_devices_are_listed_with_their_addresses(run: Run, config: Path) -> None:
+    assert run("device", "list").out == "There is no device yet: relay device add NAME --network ADDRESS --user USER\n"
+    assert json.loads(run("device", "list", "--json").out) == []
+    run("device", "add", "Scanner 2", "--network", "192.168.1.40", "--network", "10.0.0.0/8", "--user", "anna")
+    said = run("device", "list")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[1].split("  ") == ["Scanner 2", "anna", "192.168.1.40, 10.0.0.0/8"]
+    assert json.loads(run("device", "list", "--json").out) == [
+        {"name": "Scanner 2", "networks": ["192.168.1.40/32", "10.0.0.0/8"], "user": "anna"}
+    ]
+    assert config.exists()

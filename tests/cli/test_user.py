@@ -1,3 +1,4 @@
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -71,3 +72,20 @@ def test_an_inbox_stays_where_its_user_goes(run: Run, config: Path) -> None:
         f"The inbox stays where it is, with all mail in it: {config.parent}/inboxes/bert\n"
         in run("user", "remove", "bert").out
     )
+
+
+def test_users_are_listed_without_their_passwords(run: Run, config: Path) -> None:
+    run("user", "add", "bert", "--address", "b@example.com", "--alias", "c@example.com", "--password", stdin="x\n")
+    said = run("user", "list")
+    assert (said.status, said.err) == (0, "")
+    anna, bert = said.out.splitlines()[1:]
+    assert anna.split() == ["anna", "(postmaster)", "anna@example.com", "no", "a.schmidt@example.com"]
+    assert bert.split() == ["bert", "b@example.com", "yes", "c@example.com"]
+    listed = json.loads(run("user", "list", "--json").out)
+    assert [one["name"] for one in listed] == ["anna", "bert"]
+    assert listed[1] == {
+        "name": "bert", "address": "b@example.com", "aliases": ["c@example.com"], "has_password": True,
+        "notify": None, "is_postmaster": False,
+    }  # fmt: skip
+    assert "argon2" not in said.out + str(listed)
+    assert config.exists()
