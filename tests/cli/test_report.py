@@ -87,3 +87,24 @@ def test_a_report_that_fails_leaves_no_file(run: Run, tmp_path: Path) -> None:
     said = run("report", str(tmp_path / "report.json"), "--test")
     assert said.status == 1
     assert not (tmp_path / "report.json").exists()
+
+
+def test_why_there_is_no_event_is_said(run: Run, config: Path, tmp_path: Path) -> None:
+    said = run("report", str(tmp_path / "one.json"))
+    assert said.status == 0, said.err
+    assert "Why there is no event: standard output, and the journal of systemd can't be read here" in said.out
+    write_config(tmp_path, accounts=[make_account("sales", 9)], users=[ANNA], log={"file": "none.log"})
+    said = run("report", str(tmp_path / "two.json"))
+    assert f"Why there is no event: {tmp_path}/none.log: is not there yet" in said.out
+    (tmp_path / "none.log").write_text("a line for people\n")
+    said = run("report", str(tmp_path / "three.json"))
+    assert "has no event yet, or is not JSON" in said.out
+    assert config.exists()
+
+
+@pytest.mark.usefixtures("config")
+def test_a_report_into_a_folder_that_is_not_there_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    said = run("report", str(tmp_path / "nope" / "x.json"))
+    assert (said.status, said.err) == (
+        1, f"there is no folder {tmp_path}/nope: name a file in a folder that you may write into\n",
+    )  # fmt: skip
