@@ -97,10 +97,11 @@ async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, 
     if (server.security is Security.TLS) is tls:
         return None
     if tls:
-        return Words(what=f"port {server.port} begins with TLS", advice=_set(server, security="tls", port=server.port))
-    advice = "The server offers no encryption there. " + _set(server, security="tls", port=speech.tls_port)
+        return Words(what=f"port {server.port} begins with TLS", advice='Set security = "tls": ' + _set(server, "tls"))
+    advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls": '
+    advice += _set(server, "tls", speech.tls_port)
     if await offers_encryption(server.host, server.port, speech):
-        advice = _set(server, security="starttls", port=server.port)
+        advice = 'Set security = "starttls": ' + _set(server, "starttls")
     return Words(what=f"port {server.port} does not begin with TLS", advice=advice)
 
 
@@ -112,13 +113,15 @@ def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Spe
     return Words(
         what=f"on port {server.port} answers {kind}, and no {speech.name} server: {greeting[:80]}",
         advice=f'Usual for {speech.name} are port {speech.tls_port} with security = "tls", and port'
-        f' {speech.plain_port} with security = "starttls". ' + _set(server, security="tls", port=speech.tls_port),
+        f' {speech.plain_port} with security = "starttls": ' + _set(server, "tls", speech.tls_port),
     )
 
 
-def _set(server: SmtpServer | Pop3Server, *, security: str, port: int) -> str:
+def _set(server: SmtpServer | Pop3Server, security: str, port: int | None = None) -> str:
+    """Give the command that changes port and security of a server; `port`: None for the one that it has."""
     kind = "smtp" if isinstance(server, SmtpServer) else "pop3"
-    return f'Set it: "relay account edit {{account}} --{kind}-security {security} --{kind}-port {port}".'
+    where = f"--{kind}-security {security} --{kind}-port {server.port if port is None else port}"
+    return f'"relay account edit {{account}} {where}".'
 
 
 def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Words | None:
@@ -157,8 +160,8 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
 def _trust(what: str, server: SmtpServer | Pop3Server) -> str:
     other = "" if server.ca_file is None else f", in place of {server.ca_file}"
     return (
-        f'If you trust it, save {what} as a PEM file and name it{other}: "relay account edit {{account}} --ca-file'
-        ' FILE". verify = false would let anybody on the way read the password.'
+        f"If you trust it, save {what} as a PEM file and name it in ca_file{other}:"
+        ' "relay account edit {account} --ca-file FILE". verify = false would let anybody on the way read the password.'
     )
 
 

@@ -97,7 +97,7 @@ async def test_what_ends_soon_is_told(office: Office) -> None:
     assert brief(steps)[2:] == [("days left", True, True)] * 4
     assert steps[2].text == "the provider ends the sign-in in 6 days, on 2026-06-11"
     assert steps[3].text == "the client secret ends in 60 days, on 2026-08-04"
-    assert "secret_expires" in steps[3].advice
+    assert "relay account edit sales --client-secret --secret-expires DAY" in steps[3].advice
     assert steps[4].text == "the certificate ends in 60 days, on 2026-08-04"
     assert "upload it" in steps[4].advice
     assert steps[5].text == "the certificate has ended, on 2026-06-04"

@@ -78,8 +78,10 @@ def test_which_password_is_meant_is_said_also_where_it_is_taken(config: Path, ma
     account = {**collected(mailbox, "sales")[0], "preset": "gmx"}
     write_config(config.parent, accounts=[account], users=[ANNA])
     told = list(examine(open_room(str(config)), TryAccount(account="sales")))
-    assert isinstance(told[0], Note)
-    assert told[0].text.startswith("Password: GMX means the password of your GMX account")
+    assert isinstance(told[0], Told)
+    (means,) = told[0].lines
+    assert means.startswith("Password: GMX means the password of your GMX account")
+    assert (told[0].json[0]["step"], f"Password: {told[0].json[0]['text']}") == ("which password", means)
     assert isinstance(told[-1], Note)
     assert told[-1].text == "sales works"
 

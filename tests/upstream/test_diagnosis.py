@@ -40,11 +40,15 @@ async def tell(server: SmtpServer) -> tuple[str, str]:
     return found.what, found.advice
 
 
+COMMAND = "relay account edit {account} --smtp-security"
+PLAIN = f'Take port 465 with security = "tls": "{COMMAND} tls --smtp-port 465".'
+
+
 @pytest.mark.parametrize(
     ("offer", "advice"),
     [
-        ("S: 250-x\nS: 250 STARTTLS\n", 'Set security = "starttls".'),
-        ("S: 250 x\n", 'The server offers no encryption there. Take port 465 with security = "tls".'),
+        ("S: 250-x\nS: 250 STARTTLS\n", f'Set security = "starttls": "{COMMAND} starttls --smtp-port PORT".'),
+        ("S: 250 x\n", f"The server offers no encryption there. {PLAIN}"),
     ],
 )
 async def test_a_port_that_does_not_begin_with_tls_is_told(offer: str, advice: str) -> None:
@@ -53,7 +57,7 @@ async def test_a_port_that_does_not_begin_with_tls_is_told(offer: str, advice: s
         server.faults = []
         what, told = await tell(smtp(server.port, Security.TLS))
     assert what == f"port {server.port} does not begin with TLS"
-    assert told == advice
+    assert told == advice.replace("PORT", str(server.port))
 
 
 @pytest.mark.parametrize("security", [Security.STARTTLS, Security.NONE])
@@ -64,7 +68,8 @@ async def test_both_waiting_for_the_other_is_found_out(authority: Authority, sec
         with pytest.raises(BeginsWithTlsError):
             await open_watched(connect(where, hostname="x", credential=None, timeouts=QUICK), where, silence=0.05)
         found = await diagnose("it begins with TLS", where, NOTHING)
-    assert (found.what, found.advice) == (f"port {server.port} begins with TLS", 'Set security = "tls".')
+    assert found.what == f"port {server.port} begins with TLS"
+    assert found.advice.startswith('Set security = "tls": "relay account edit {account} --smtp-security tls')
 
 
 async def test_a_slow_server_is_waited_for() -> None:
@@ -122,7 +127,7 @@ async def test_a_certificate_is_told_with_what_it_says(authority: Authority, tmp
     what, advice = await certificate(made.issue_cert("127.0.0.1"))
     assert what.startswith('the certificate of 127.0.0.1 is made by "Office Authority')
     assert what.endswith("which this machine does not know")
-    assert "ca_file" in advice
+    assert '"relay account edit {account} --ca-file FILE"' in advice
     assert "verify = false" in advice
     what, _ = await certificate(made.issue_cert("127.0.0.1"), ca_file=str(authority.ca_file))
     assert what.endswith(f"which is not in ca_file ({authority.ca_file})")
@@ -130,7 +135,7 @@ async def test_a_certificate_is_told_with_what_it_says(authority: Authority, tmp
     made.cert_pem.write_to_path(path)
     what, advice = await certificate(made.issue_cert("mail.example", "*.example.org"), ca_file=str(path))
     assert what == "the certificate is for mail.example, *.example.org, and not for 127.0.0.1"
-    assert "host" in advice
+    assert '"relay account edit {account} --smtp-host HOST"' in advice
     what, advice = await certificate(made.issue_cert(f"{SECRET}.example"), ca_file=str(path))
     assert SECRET not in what
     assert advice

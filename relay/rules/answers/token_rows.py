@@ -15,6 +15,8 @@ NO_TOKEN: Final = "no token"  # noqa: S105 - the words of a message
 SIGN_IN: Final = "relay account authorize"
 """What it holds where somebody must sign in."""
 _OF_ISSUER: Final = re.compile(rf"{NO_TOKEN}: \S+ refuses: ([a-z0-9_.-]+)|{SIGN_IN} [^(]*\(([a-z0-9_.-]+)")
+_LONGEST: Final = 1000
+"""Characters that are looked at: what we say ourselves is short."""
 _MISSING: Final = re.compile(
     r"\b(password|client_secret)(?:_(file) [^\n]*: can't be read: No such file or directory|_(env) \S+: is not set"
     r"|(?:_command)?: is (empty) in the configuration)"
@@ -116,7 +118,7 @@ def is_ours(text: str) -> bool:
 
 def quotes_issuer(text: str) -> bool:
     """Return whether what we say holds the issuer's own words, which no explanation replaces."""
-    return _OF_ISSUER.search(text) is not None
+    return _OF_ISSUER.search(text[:_LONGEST]) is not None
 
 
 def says_of_token(text: str) -> Row | None:
@@ -127,7 +129,7 @@ def says_of_token(text: str) -> Row | None:
         return None
     if text.startswith(_NOBODY):
         return _FIRST
-    if (found := _OF_ISSUER.search(text)) is not None:
+    if (found := _OF_ISSUER.search(text[:_LONGEST])) is not None:
         from relay.rules.answers.sign_in import find_sign_in_row  # noqa: PLC0415 - long tables, and few accounts need it
 
         if (row := find_sign_in_row(found[1] or found[2], text)) is not None:
@@ -136,6 +138,7 @@ def says_of_token(text: str) -> Row | None:
 
 
 def _find_missing(text: str) -> Row | None:
+    text = text[:_LONGEST]
     if (found := _MISSING.search(text)) is not None:
         return _NO_SECRET[found[1], found[2] or found[3] or found[4]]
     return _NO_KEY if _KEY_GONE.search(text) is not None else None

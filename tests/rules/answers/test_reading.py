@@ -129,6 +129,8 @@ def test_a_hostile_reply_costs_little(text: str) -> None:
          "Send as", "Senden als"),
         (Stage.SEND, "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed",
          About.USED_UP, "10,000", "10.000"),
+        (Stage.LOGIN, "Too many concurrent connections from your IP", About.TROUBLE, "More programs", "Mehr Programme"),
+        (Stage.LOGIN, "Maximum number of connections reached", About.TROUBLE, "More programs", "Mehr Programme"),
         (Stage.SEND, "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending",
          About.CONNECTIONS, "smtp.connections=1", "smtp.connections=1"),
         (Stage.SEND, "451 4.7.0 Temporary server error. Please try again later. PRX2", About.TROUBLE,
