@@ -15,7 +15,7 @@ from relay.model.reply import Reply
 from relay.model.route import Edit, KnownBy, Refusal, RoutePlan, Rule
 from relay.rules.disguise import find_disguised
 from relay.rules.headers import MOST_FIELDS, Field, count_fields, split_fields
-from relay.rules.refusal_texts import Part, Refused, Words
+from relay.rules.refusal_texts import Part, Refused, Sentence
 from relay.rules.refusals import refuse, say, show_address
 from relay.rules.sender import MOST_OCTETS, Origin, find_large_field, find_origin, rewrite_sender
 from relay.rules.trace import MAX_LOOPS, MAX_RECEIVED, loop_count, received_count
@@ -39,7 +39,7 @@ class _Case:
         return self.user.name if self.user is not None else "nobody"
 
     @property
-    def login_advice(self) -> Words:
+    def login_advice(self) -> Sentence:
         return say(Part.LOG_IN, ip=str(self.ip))
 
 
@@ -221,9 +221,9 @@ def _is_meant(user: User | None, account: Account) -> bool:
     return user is not None and user.name in (account.owner, *account.users)
 
 
-def _explain_restricted(case: _Case, account: Account) -> Words:
+def _explain_restricted(case: _Case, account: Account) -> Sentence:
     """Say who may use a restricted account, and what to do."""
-    who: str | Words = say(Part.STRANGER) if case.user is None else case.user.name
+    who: str | Sentence = say(Part.STRANGER) if case.user is None else case.user.name
     if case.identity.is_proved:
         return say(Part.ADD_TO_USERS, who=who, account=account.name)
     part = Part.WITHOUT_LOGIN if _is_meant(case.user, account) else Part.WITHOUT_PROOF

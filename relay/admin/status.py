@@ -18,7 +18,7 @@ from relay.storage.upgrade import GONE
 from relay.watching.asking import Running, Service, ask_service
 from relay.watching.findings import GRADES, disk_limits, find, worst
 from relay.watching.snapshot import Snapshot, look_at_files, take_snapshot
-from relay.watching.texts import Words, describe
+from relay.watching.texts import Description, describe
 
 _DATABASE_PATIENCE: Final = 4.0
 """Seconds for a database that somebody else has locked: monitoring waits for 10."""
@@ -113,7 +113,7 @@ def _tell(settings: Settings, snapshot: Snapshot, now: int) -> Told:
     return Told(json=(status,), lines=(line, *more), exit_status=GRADES.index(grade))
 
 
-def _first(now: int, snapshot: Snapshot, findings: Sequence[Words]) -> str:
+def _first(now: int, snapshot: Snapshot, findings: Sequence[Description]) -> str:
     if findings:
         about = "; ".join(f"{label.lower()}: {value}" for label, value in findings[0].facts)
         more = f" - and {len(findings) - 1} more" if len(findings) > 1 else ""

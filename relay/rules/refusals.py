@@ -12,7 +12,7 @@ from typing import Final
 from relay.escaping import HARMFUL
 from relay.model.address import Address, ascii_domain, quote_local
 from relay.model.reply import Reply
-from relay.rules.refusal_texts import ADDRESS_FAULTS, OTHER_FAULT, Part, Refused, Words
+from relay.rules.refusal_texts import ADDRESS_FAULTS, OTHER_FAULT, Part, Refused, Sentence
 
 LONGEST_LINE: Final = 512
 """Octets of a reply line with its code and its CRLF (RFC 5321 section 4.5.3.1.5)."""
@@ -26,12 +26,12 @@ _UMLAUTS: Final = str.maketrans(
 _UNITS: Final = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
-def say(part: Part, /, **facts: str | Words) -> Words:
+def say(part: Part, /, **facts: str | Sentence) -> Sentence:
     """Give a part of a sentence, for another one."""
     return _fill(part.value, facts)
 
 
-def refuse(kind: Refused, /, **facts: str | Words) -> Reply:
+def refuse(kind: Refused, /, **facts: str | Sentence) -> Reply:
     """Give the reply of a refusal. A fact is a text of strangers, which is cleaned and bounded, or a part of ours."""
     words = _fill(kind.words, facts)
     return Reply(code=kind.code, enhanced=kind.enhanced, text=words.english, german=words.german)
@@ -39,7 +39,7 @@ def refuse(kind: Refused, /, **facts: str | Words) -> Reply:
 
 def refuse_address(whose: Part, fault: str) -> Reply:
     """Refuse an address of MAIL or RCPT for what `parse_addr_spec` says of it."""
-    words = Words(fault, ADDRESS_FAULTS.get(fault, OTHER_FAULT))
+    words = Sentence(fault, ADDRESS_FAULTS.get(fault, OTHER_FAULT))
     reply = refuse(Refused.ADDRESS_FAULT, whose=say(whose), fault=words)
     return replace(reply, enhanced="5.1.7") if whose is Part.SENDER else reply
 
@@ -48,7 +48,7 @@ def refuse_size(size: int | None, *, most: int, by_provider: bool = False) -> Re
     """Refuse a mail of more than `most` octets; `size` is None where nobody knows how large it becomes."""
     octets, unit = next((one for one in _UNITS if most >= one[0]), (1, "octets"))
     whole = math.floor(10 * most / octets) / 10
-    shown = Words(f"{whole:g} {unit}", f"{whole:g} {unit}".replace(".", ",").replace("octets", "Zeichen"))
+    shown = Sentence(f"{whole:g} {unit}", f"{whole:g} {unit}".replace(".", ",").replace("octets", "Zeichen"))
     if size is None:
         return refuse(Refused.TOO_LARGE, most=shown)
     kind = Refused.PROVIDER_TOO_LARGE if by_provider else Refused.TOO_LARGE_KNOWN
@@ -94,9 +94,11 @@ def to_ascii(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in kept)
 
 
-def _fill(words: Words, facts: dict[str, str | Words]) -> Words:
-    known = {name: fact if isinstance(fact, Words) else Words(*[_clean(fact)] * 2) for name, fact in facts.items()}
-    return Words(
+def _fill(words: Sentence, facts: dict[str, str | Sentence]) -> Sentence:
+    known = {
+        name: fact if isinstance(fact, Sentence) else Sentence(*[_clean(fact)] * 2) for name, fact in facts.items()
+    }
+    return Sentence(
         words.english.format_map({name: fact.english for name, fact in known.items()}),
         words.german.format_map({name: fact.german for name, fact in known.items()}),
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from relay.model.account import Pop3Server, Security, SmtpServer
 from relay.model.credential import TOKEN, Credential
 from relay.rules.answers.connection_rows import explain_cause, read_cause
-from relay.rules.answers.row import Cause, Words
+from relay.rules.answers.row import Cause, Explanation
 from relay.rules.certificates import Certificate
 from relay.upstream.peeking import (
     POP3,
@@ -60,10 +60,10 @@ async def open_watched(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Words:
+async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> Explanation:
     """Explain an error before the login, given the text that was stored for it; inspects the server if that helps.
 
-    In the advice {account} stands for the account's name (`Words.of`).
+    In the advice {account} stands for the account's name (`Explanation.of`).
     """
     speech = SMTP if isinstance(server, SmtpServer) else POP3
     cause = read_cause(fault)
@@ -82,12 +82,12 @@ async def diagnose(fault: str, server: SmtpServer | Pop3Server, veil: Veil) -> W
     if found is not None and not veil.hides(found.what.encode()):  # a certificate may name what it likes
         return found
     if cause is None:
-        return Words(what=fault, advice=_NO_CAUSE)
-    words = explain_cause(cause, "en")
-    return Words(what=fault, advice=str(words))
+        return Explanation(what=fault, advice=_NO_CAUSE)
+    words = explain_cause(cause, "en", account="{account}")
+    return Explanation(what=fault, advice=str(words))
 
 
-async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Words | None:
+async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, tls: bool) -> Explanation | None:
     """Inspect how a server greets with or without TLS; None if that explains nothing."""
     greeting = await hear_greeting(server.host, server.port, veil, tls=tls)
     if greeting is None:
@@ -97,20 +97,22 @@ async def _look(server: SmtpServer | Pop3Server, speech: Speech, veil: Veil, *, 
     if (server.security is Security.TLS) is tls:
         return None
     if tls:
-        return Words(what=f"port {server.port} begins with TLS", advice='Set security = "tls": ' + _set(server, "tls"))
+        return Explanation(
+            what=f"port {server.port} begins with TLS", advice='Set security = "tls": ' + _set(server, "tls")
+        )
     advice = f'The server offers no encryption there. Take port {speech.tls_port} with security = "tls": '
     advice += _set(server, "tls", speech.tls_port)
     if await offers_encryption(server.host, server.port, speech):
         advice = 'Set security = "starttls": ' + _set(server, "starttls")
-    return Words(what=f"port {server.port} does not begin with TLS", advice=advice)
+    return Explanation(what=f"port {server.port} does not begin with TLS", advice=advice)
 
 
-def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Words:
+def _another_service(greeting: str, server: SmtpServer | Pop3Server, speech: Speech) -> Explanation:
     if greeting.startswith(("4", "5") if speech is SMTP else "-ERR"):
-        return Words(what=f"the server takes no connection: {greeting}", advice=_NOT_NOW)
+        return Explanation(what=f"the server takes no connection: {greeting}", advice=_NOT_NOW)
     kinds = {"220": "an SMTP server", "+OK": "a POP3 server", "* O": "an IMAP server", "HTT": "a web server"}
     kind = kinds.get(greeting[:3], "something else")
-    return Words(
+    return Explanation(
         what=f"on port {server.port} answers {kind}, and no {speech.name} server: {greeting[:80]}",
         advice=f'Usual for {speech.name} are port {speech.tls_port} with security = "tls", and port'
         f' {speech.plain_port} with security = "starttls": ' + _set(server, "tls", speech.tls_port),
@@ -124,12 +126,12 @@ def _set(server: SmtpServer | Pop3Server, security: str, port: int | None = None
     return f'"relay account edit {{account}} {where}".'
 
 
-def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Words | None:
+def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer | Pop3Server) -> Explanation | None:
     host, issuer = server.host, certificate.issuer
     if cause is Cause.CERTIFICATE_NAME:
         names = ", ".join(certificate.names[:_MOST_NAMES]) or "no name at all"
         more = f" and {len(certificate.names) - _MOST_NAMES} more" if len(certificate.names) > _MOST_NAMES else ""
-        return Words(
+        return Explanation(
             what=f"the certificate is for {names}{more}, and not for {host}",
             advice="Take as host a name that is in the certificate, if the provider names it as well:"
             f' "relay account edit {{account}} --{"smtp" if isinstance(server, SmtpServer) else "pop3"}-host HOST".',
@@ -139,7 +141,7 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
         moment = certificate.until if expired else certificate.since
         kind = "has expired on" if expired else "is valid only from"
         today = dt.datetime.now(dt.UTC)
-        return Words(
+        return Explanation(
             what=f"the certificate of {host} {kind} {moment:%Y-%m-%d}; this machine says that it is {today:%Y-%m-%d}",
             advice="If this machine's date is right, only the provider can mend this: tell them."
             if expired
@@ -147,10 +149,10 @@ def _tell_certificate(cause: Cause, certificate: Certificate, server: SmtpServer
         )
     if cause is Cause.CERTIFICATE_SELF_SIGNED:
         what = f"{host} has signed its certificate itself ({issuer})"
-        return Words(what=what, advice=_trust("its certificate", server))
+        return Explanation(what=what, advice=_trust("its certificate", server))
     if cause is Cause.CERTIFICATE_ISSUER:
         known = "this machine does not know" if server.ca_file is None else f"is not in ca_file ({server.ca_file})"
-        return Words(
+        return Explanation(
             what=f'the certificate of {host} is made by "{issuer}", which {known}',
             advice=_trust("the certificate of that authority", server),
         )

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.reading import LOGIN_STEP, explain, explain_poll, parse_stored
-from relay.rules.answers.row import Stage
-from relay.rules.answers.row import Words as Explanation
+from relay.rules.answers.row import Explanation, Stage
 from relay.rules.answers.token_rows import is_ours
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
@@ -23,7 +22,7 @@ _REPLY = re.compile(r"[2-5][0-9]{2}[ -]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words(Text):
+class Description(Text):
     """What people read of one finding."""
 
     facts: tuple[tuple[str, str], ...]
@@ -34,7 +33,7 @@ LANGUAGES: Mapping[str, Language] = {"de": GERMAN, "en": ENGLISH}
 """By the configuration's `language`."""
 
 
-def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
+def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -> Description:
     """Return the words of a finding; `show_time` writes a moment (milliseconds since 1970) as the reader knows it."""
     words = LANGUAGES[language]
     full = finding.kind is Kind.DISK_LOW and finding.grade is Grade.NEEDS_YOU
@@ -62,7 +61,7 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         what = what if read_cause(finding.detail) is not None else f"{told.what} {what}"
         again = {Kind.LOGIN_REFUSED: words.mended, Kind.MAILBOX_FAILING: words.collected}.get(finding.kind, "")
         action = f"{told.advice} {again.format_map(names)}".strip()
-    return Words(
+    return Description(
         title=text.title.format_map(names),
         what=what,
         action=action,

@@ -26,7 +26,7 @@ from relay.watching.alerting import Change, News, decide, is_moot, subject_of, t
 from relay.watching.asking import Running, Service
 from relay.watching.findings import Finding, find
 from relay.watching.snapshot import Snapshot, look_at_files, take_snapshot
-from relay.watching.texts import LANGUAGES, Words, describe
+from relay.watching.texts import LANGUAGES, Description, describe
 
 EVERY = 60.0
 """Seconds from one look to the next, and to the first: what stood still while no service ran is soon on its way."""
@@ -119,7 +119,7 @@ class Watcher:
         kind, since = topic_of(watch.key), utc_time(watch.since)
         self._wake(announce([notice], told(queue_id=notice.message.id, kind=kind, subject=subject, since=since)))
 
-    def _raise(self, finding: Finding, words: Words) -> NewMessage:
+    def _raise(self, finding: Finding, words: Description) -> NewMessage:
         language = LANGUAGES[self._settings().language]
         paragraphs = (
             f"{words.title}. {words.what}",

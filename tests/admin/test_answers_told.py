@@ -15,7 +15,7 @@ from relay.model.maildrop import Mailbox
 from relay.model.reply import Reply
 from relay.model.secret import Secret
 from relay.rules.answers.reading import explain, find_row, parse_stored
-from relay.rules.answers.row import Stage, Words
+from relay.rules.answers.row import Explanation, Stage
 from relay.rules.disposition import Failure
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import Alert, Others, Report
@@ -79,7 +79,7 @@ SIGN_INS = (
 """What a token server answers (Microsoft Entra: error codes), as the keeper of tokens says it."""
 
 
-def words_of(said: str, language: str, stage: Stage | None = None) -> Words:
+def words_of(said: str, language: str, stage: Stage | None = None) -> Explanation:
     words = explain(parse_stored(said), language, account=COMMAND, stage=stage)
     assert words is not None
     assert words.what

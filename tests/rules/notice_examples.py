@@ -16,7 +16,7 @@ from relay.rules.disposition import Failure
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import TEXTS, Alert, Others, Report
 from relay.rules.notice_wording import AlertFacts, word_alert, word_report
-from relay.rules.refusal_texts import Part, Refused, Words
+from relay.rules.refusal_texts import Part, Refused, Sentence
 from relay.rules.refusals import refuse, refuse_address, refuse_size, say, speak, write_lines
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"
@@ -132,8 +132,8 @@ def _refusals() -> Iterator[str]:
 def _all_refusals() -> Iterator[Reply]:
     advice = say(Part.LOG_IN, ip="192.0.2.7")
     sender = say(Part.UNKNOWN_SENDER, address="info@example.net")
-    why: dict[str, str | Words] = {"who": "bert", "account": "chef"}
-    facts: dict[str, str | Words] = {
+    why: dict[str, str | Sentence] = {"who": "bert", "account": "chef"}
+    facts: dict[str, str | Sentence] = {
         "account": "chef", "address": "chef@example.com", "advice": advice, "count": "60", "fields": "From or Sender",
         "ip": "192.0.2.7", "line": "4", "most": "1048576", "name": "From", "sender": sender, "who": "bert",
     }  # fmt: skip

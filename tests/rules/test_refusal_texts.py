@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.rules import address
-from relay.rules.refusal_texts import ADDRESS_FAULTS, Part, Refused, Words
+from relay.rules.refusal_texts import ADDRESS_FAULTS, Part, Refused, Sentence
 
 ALL = [*((kind.name, kind.words) for kind in Refused), *((part.name, part.value) for part in Part)]
 
@@ -24,7 +24,7 @@ def test_codes_fit_each_other() -> None:
 
 
 @pytest.mark.parametrize(("kind", "words"), ALL, ids=[kind for kind, _ in ALL])
-def test_both_languages_are_one_clean_sentence_about_the_same(kind: object, words: Words) -> None:
+def test_both_languages_are_one_clean_sentence_about_the_same(kind: object, words: Sentence) -> None:
     for text in words:
         assert text.isprintable(), kind
         assert text == " ".join(text.split())

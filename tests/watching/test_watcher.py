@@ -30,7 +30,7 @@ from relay.storage.quarantine import give, list_held
 from relay.watching import watcher as watching
 from relay.watching.findings import Finding, Kind
 from relay.watching.snapshot import Snapshot
-from relay.watching.texts import Words, describe
+from relay.watching.texts import Description, describe
 from relay.watching.watcher import Watcher
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import free_port, until
@@ -225,7 +225,7 @@ async def test_a_fault_in_one_alert_keeps_no_other_one_back(office: Office, monk
     (office.settings.folder / "quarantine" / "new").mkdir(parents=True)
     (office.settings.folder / "quarantine" / "new" / "P1").write_bytes(b"x")
 
-    def describe_all_but_one(finding: Finding, language: str, show_time: Callable[[int], str]) -> Words:
+    def describe_all_but_one(finding: Finding, language: str, show_time: Callable[[int], str]) -> Description:
         if finding.kind is Kind.DISK_LOW:
             raise ValueError
         return describe(finding, language, show_time)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from relay.rules.answers.advices import USED_UP_DE, USED_UP_EN
-from relay.rules.answers.row import COLLECTING, About, Advice, Row, Stage, Words, say
+from relay.rules.answers.row import COLLECTING, About, Advice, Explanation, Row, Stage, say
 
 _ADDRESSES_EN: Final = (
     "Compare the account's address with its username: both must belong together, or the address must be allowed at"
@@ -16,7 +16,7 @@ _ADDRESSES_DE: Final = (
 )
 
 
-def _sender(name: str, says: str, *, english: Words, german: Words, source: str) -> Row:
+def _sender(name: str, says: str, *, english: Explanation, german: Explanation, source: str) -> Row:
     return Row(
         name=name,
         about=About.SENDER,
@@ -29,7 +29,7 @@ def _sender(name: str, says: str, *, english: Words, german: Words, source: str)
     )
 
 
-def _used_up(name: str, says: str, *, english: Words, german: Words, source: str, unless: str = "") -> Row:
+def _used_up(name: str, says: str, *, english: Explanation, german: Explanation, source: str, unless: str = "") -> Row:
     return Row(
         name=name,
         about=About.USED_UP,
@@ -42,7 +42,7 @@ def _used_up(name: str, says: str, *, english: Words, german: Words, source: str
     )
 
 
-def _for_now(code: str, *, english: Words, german: Words) -> Row:
+def _for_now(code: str, *, english: Explanation, german: Explanation) -> Row:
     """Make the row of a response code of POP3 that says nothing against the password (RFC 2449, RFC 3206)."""
     return Row(
         name=re.sub("[^a-z]", "_", code),

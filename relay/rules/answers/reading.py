@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.model.reply import Reply
 from relay.rules.answers.about import About, Stage
-from relay.rules.answers.row import ANYTHING, REFUSED_LOGIN, Advice, Row, Words
+from relay.rules.answers.row import ANYTHING, REFUSED_LOGIN, Advice, Explanation, Row
 from relay.rules.answers.token_rows import says_of_token
 
 _LONGEST: Final = 1000
@@ -57,7 +57,7 @@ def choose_advice(reply: Reply, *, expired: bool = False) -> Advice:
     return Advice.EXPIRED if advice is Advice.OTHER and expired else advice
 
 
-def explain(reply: Reply, language: str, *, account: str, stage: Stage | None = None) -> Words | None:
+def explain(reply: Reply, language: str, *, account: str, stage: Stage | None = None) -> Explanation | None:
     """Tell in `de` or `en` what an answer means, and what the administrator does; None where no row has words.
 
     `account` is its name, for commands, as a shell wants it.
@@ -78,7 +78,7 @@ def find_poll_row(failure: str) -> Row:
     return REFUSED_LOGIN if at_login and row.about is About.CONNECTION and read_cause(said) is None else row
 
 
-def explain_poll(failure: str, language: str, *, account: str) -> Words | None:
+def explain_poll(failure: str, language: str, *, account: str) -> Explanation | None:
     """Tell what the failure of a poll means, as `explain` does."""
     return find_poll_row(failure).explain(language, account)
 

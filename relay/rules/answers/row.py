@@ -9,7 +9,16 @@ from relay.rules.answers.about import COLLECTING, About, Stage
 from relay.value import Value
 
 __all__ = [
-    "COLLECTING", "SIGN_IN_AGAIN_DE", "SIGN_IN_AGAIN_EN", "About", "Advice", "Cause", "Row", "Stage", "Words", "say",
+    "COLLECTING",
+    "SIGN_IN_AGAIN_DE",
+    "SIGN_IN_AGAIN_EN",
+    "About",
+    "Advice",
+    "Cause",
+    "Explanation",
+    "Row",
+    "Stage",
+    "say",
 ]  # fmt: skip
 
 
@@ -73,7 +82,7 @@ class Cause(StrEnum):
         return self.value.startswith("certificate")
 
 
-class Words(Value):
+class Explanation(Value):
     """What is the matter, for people. To users say `what` alone: the advice is the administrator's."""
 
     what: str
@@ -84,14 +93,14 @@ class Words(Value):
     def __str__(self) -> str:
         return f"{self.what} {self.advice}"
 
-    def of(self, account: str) -> "Words":
+    def of(self, account: str) -> "Explanation":
         """Return them with an account's name in the commands of the advice; `account`: as a shell wants it."""
-        return Words(what=self.what, advice=self.advice.replace("{account}", account))
+        return Explanation(what=self.what, advice=self.advice.replace("{account}", account))
 
 
-def say(what: str, advice: str = "") -> Words:
+def say(what: str, advice: str = "") -> Explanation:
     """Put what is the matter and what to do into words; {account} in an advice is the account's name."""
-    return Words(what=what, advice=advice)
+    return Explanation(what=what, advice=advice)
 
 
 SIGN_IN_AGAIN_EN: Final = 'Sign in again with "relay account authorize {account}".'
@@ -120,8 +129,8 @@ class Row(Value):
     """A pattern that its text must hold, in lower case, with single blanks and without addresses."""
     unless: str = ""
     """One that its text must not hold, in the same form."""
-    english: Words | None = None
-    german: Words | None = None
+    english: Explanation | None = None
+    german: Explanation | None = None
     source: str = ""
     """Where the answer is described, or was seen."""
     needs_consent: bool = False
@@ -142,11 +151,11 @@ class Row(Value):
         """Whether it is what a provider says in its own way, so that there are words for it."""
         return self.english is not None
 
-    def words(self, language: str) -> Words | None:
+    def words(self, language: str) -> Explanation | None:
         """Return its words in `de` or `en`; None where it has none of its own."""
         return self.german if language == "de" else self.english
 
-    def explain(self, language: str, account: str) -> Words | None:
+    def explain(self, language: str, account: str) -> Explanation | None:
         """Return its words in `de` or `en` as an account's administrator reads them; `account`: as a shell wants it."""
         words = self.words(language)
         return None if words is None else words.of(account)

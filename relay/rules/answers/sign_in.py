@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.rules.answers.entra_app_rows import ENTRA_APP_ROWS
 from relay.rules.answers.entra_login_rows import ENTRA_LOGIN_ROWS
-from relay.rules.answers.row import Row, Stage, Words
+from relay.rules.answers.row import Explanation, Row, Stage
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
 
 _LONGEST = 2000
@@ -29,7 +29,7 @@ def find_sign_in_row(error: str, description: str = "") -> Row | None:
     return _first(STANDARD_ROWS, error[:100])
 
 
-def explain_sign_in(error: str, language: str, *, account: str, description: str = "") -> Words | None:
+def explain_sign_in(error: str, language: str, *, account: str, description: str = "") -> Explanation | None:
     """Tell in `de` or `en` why a sign-in was refused, and what to do; None where there are no words for it.
 
     `account` is its name, for the command that mends it, as a shell wants it.

@@ -1,9 +1,9 @@
 """How the rows of sign-ins are made: of Microsoft's codes, and of the errors of the standards."""
 
-from relay.rules.answers.row import About, Row, Stage, Words
+from relay.rules.answers.row import About, Explanation, Row, Stage
 
 
-def entra(numbers: str, about: About, *, english: Words, german: Words, needs_consent: bool = False) -> Row:
+def entra(numbers: str, about: About, *, english: Explanation, german: Explanation, needs_consent: bool = False) -> Row:
     """Make the row of one or more AADSTS codes, given with blanks between them; the first one names it.
 
     Microsoft's codes explain; what is done follows from `error` alone (Entra: "Handling errors").
@@ -21,7 +21,7 @@ def entra(numbers: str, about: About, *, english: Words, german: Words, needs_co
     )
 
 
-def oauth(errors: str, about: About, *, english: Words, german: Words) -> Row:
+def oauth(errors: str, about: About, *, english: Explanation, german: Explanation) -> Row:
     """Make the row of one or more errors, given with blanks between them; the first one names it."""
     wanted = errors.split()
     return Row(

@@ -1,6 +1,6 @@
 import pytest
 
-from relay.rules.answers.row import About, Cause, Row, Stage, Words, say
+from relay.rules.answers.row import About, Cause, Explanation, Row, Stage, say
 
 ROW = Row(
     name="example",
@@ -36,8 +36,8 @@ def test_a_row_without_conditions_fits_everything() -> None:
 
 
 def test_words_are_by_language() -> None:
-    assert ROW.words("en") == Words(what="What.", advice="Do.")
-    assert ROW.words("de") == Words(what="Was.", advice="")
+    assert ROW.words("en") == Explanation(what="What.", advice="Do.")
+    assert ROW.words("de") == Explanation(what="Was.", advice="")
 
 
 def test_what_is_of_the_account_meets_each_of_its_mails() -> None:
