@@ -27,6 +27,8 @@ _USER_CODE: Final = re.compile(r"[!-~]{1,40}")
 _ERROR: Final = re.compile(r"[a-z0-9_.-]{1,60}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{3,8})")
+_TOO_OFTEN: Final = "50196"
+"""Microsoft was asked for the same too often: it says `invalid_grant`, and takes the same token some minutes later."""
 _TRACES: Final = re.compile("(?:Trace|Correlation) ID:")
 _LONGEST_DESCRIPTION: Final = 8000
 """Signs of an issuer's words; more are no words for people, and looking through them for a secret would take long."""
@@ -183,6 +185,8 @@ def _refusal(status: int, answer: dict[str, Any], hides: Hides) -> Refusal:
     if hides(described):  # as a whole: what is cut off of it could leave half of a secret
         number = None if number is None or hides(number[0]) else number
         text = WITHHELD if number is None else f"{number[0]} {WITHHELD}"
+    if number is not None and number[1] == _TOO_OFTEN:
+        return Refusal(meaning=Meaning.FOR_NOW, error=error, text=text)
     return Refusal(
         meaning=_meaning(status, error),
         error=error,

@@ -112,6 +112,14 @@ def test_only_what_says_so_ends_a_login(status: int, error: str, meaning: Meanin
     assert found.meaning is meaning
 
 
+def test_who_asked_microsoft_too_often_has_lost_nothing() -> None:
+    said = "AADSTS50196: The server terminated an operation because it encountered a client request loop."
+    for status in (400, 429):
+        found = read_tokens(status, answer(error="invalid_grant", error_description=said))
+        assert isinstance(found, Refusal)
+        assert (found.meaning, found.is_definite, found.text) == (Meaning.FOR_NOW, False, said)
+
+
 def test_microsofts_words_without_its_traces() -> None:
     said = "AADSTS700082: The refresh token has expired.\r\nTrace ID: 0-0 Correlation ID: 1-1"
     found = read_tokens(400, answer(error="invalid_grant", error_description=said))
