@@ -14,6 +14,7 @@ from bench.large import Large, Mixed
 from bench.latency import Lone
 from bench.relaying import Load
 from bench.secured import Secured
+from bench.start import Begin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +100,7 @@ def list_cases(counts: Counts) -> list[Case]:
             what="Idle sessions beside one that works; both may have more clients than usual",
             run=Idle(sizes=counts.open, length=length),
         ),
+        Case(name="start", what="A start on an empty queue, then commands on 50 waiting mails", run=Begin(waiting=50)),
     ]
 
 

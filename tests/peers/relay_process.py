@@ -174,10 +174,10 @@ class RelayProcess:
             for n in range(count):
                 smtp.sendmail(sender, ["customer@example.net"], f"From: {sender}\r\nSubject: {n}\r\n\r\nhello\r\n")
 
-    def run(self, *arguments: str, check: bool = True, timeout: float = 60) -> str:
-        """Run another command of the relay on the same configuration and give what it printed."""
+    def run(self, *arguments: str, check: bool = True, timeout: float = 60, configured: bool = True) -> str:
+        """Run another command of the relay on the same configuration, or on none, and give what it printed."""
         done = subprocess.run(
-            _command(*arguments, self.config, checkout=self._checkout),
+            _command(*arguments, self.config if configured else None, checkout=self._checkout),
             cwd=self._checkout,
             capture_output=True,
             check=False,
@@ -244,5 +244,6 @@ class RelayProcess:
 
 
 def _command(*arguments: object, through: Sequence[str] = (), checkout: Path = ROOT) -> list[str]:
-    *words, config = map(str, arguments)
-    return [python_of(checkout), "-m", *(through or ("relay",)), *words, "-c", config]
+    *words, config = arguments
+    named = () if config is None else ("-c", config)
+    return [python_of(checkout), "-m", *(through or ("relay",)), *map(str, (*words, *named))]
