@@ -175,8 +175,8 @@ def read_redirect(text: str, *, endpoints: Endpoints, state: str) -> str:
         )
     if issuer is None and endpoints.issuer is not None and "code" in found:
         raise RedirectError(
-            f"does not say that it comes from {endpoints.issuer} (iss=...): copy the whole address anew",
-            f"sagt nicht, dass sie von {endpoints.issuer} kommt (iss=...): kopieren Sie die ganze Adresse noch einmal",
+            f"does not name the issuer {endpoints.issuer} (iss=...): copy the whole address anew",
+            f"nennt den Aussteller {endpoints.issuer} nicht (iss=...): kopieren Sie die ganze Adresse noch einmal",
         )
     if "error" in found:
         said = f"{clean(found['error'])} {clean(found.get('error_description', ''))}"

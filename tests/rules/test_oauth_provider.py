@@ -127,9 +127,9 @@ def test_google_always_says_who_it_is_and_by_one_name() -> None:
     for issuer in ("https://accounts.google.com/", "https://Accounts.google.com", "accounts.google.com", ""):
         with pytest.raises(RedirectError, match="another issuer"):
             read_redirect(query.format(f"{urlencode({'iss': issuer})}&"), endpoints=google, state="s")
-    with pytest.raises(RedirectError, match=r"does not say that it comes from https://accounts\.google\.com") as error:
+    with pytest.raises(RedirectError, match=r"does not name the issuer https://accounts\.google\.com") as error:
         read_redirect(query.format(""), endpoints=google, state="s")
-    assert "sagt nicht" in error.value.by("de")
+    assert "nennt den Aussteller" in error.value.by("de")
     with pytest.raises(RedirectError, match="provider refused: access_denied"):
         read_redirect("http://127.0.0.1/?error=access_denied&state=s", endpoints=google, state="s")
 
