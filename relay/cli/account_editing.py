@@ -31,6 +31,7 @@ from relay.cli.editing import (
     read_text,
     reload,
     remove,
+    repeat_option,
     require_new,
 )
 from relay.cli.output import say
@@ -104,16 +105,17 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     ):
         settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
+    named = shlex.quote(name) + repeat_option(config, path)
     if "pop3" in values and ("pop3", "leave_on_server") not in changes and not person.terminal:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
     elif "pop3" not in values and "pop3" in chosen.known.offered:
-        say(f"Its mailbox is not collected; for that: relay account edit {shlex.quote(name)} --collect")
+        say(f"Its mailbox is not collected; for that: relay account edit {named} --collect")
     _warn(settings, name)
     reload(settings)
     if "oauth" in values:
-        account_oauth.say_next(name, values["oauth"])
+        account_oauth.say_next(named, values["oauth"])
     else:
-        say(f"Try it: relay account test {shlex.quote(name)}")
+        say(f"Try it: relay account test {named}")
 
 
 @click.command("edit", short_help="Change an account in relay.toml.")
@@ -156,6 +158,7 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
         changes |= logins
         settings = change(config, path, lambda before: change_table(before, "account", name, changes))
         later()
+    named = shlex.quote(name) + repeat_option(config, path)
     say(f"{name} is changed in {path}{said}" if settings or wants else f"{name} is so in {path} already")
     if settings is None and wants:
         from relay.cli.configuration import load
@@ -164,13 +167,11 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
     _warn(settings, name)
     reload(settings)
     if ("oauth", "secret_expires") in changes and not options["client_secret"] and "oauth" in table:
-        say(
-            f"The secret itself stays as it is; for another one: relay account edit {shlex.quote(name)} --client-secret"
-        )
+        say(f"The secret itself stays as it is; for another one: relay account edit {named} --client-secret")
     if planned.oauth:
         for file in sorted({*password_files(table)}):
             say(f"Its old password is still in {file}: remove that where nothing else needs it")
-        account_oauth.say_next(name, planned.oauth)
+        account_oauth.say_next(named, planned.oauth)
 
 
 @click.command("remove", short_help="Remove an account from relay.toml.")

@@ -1,6 +1,7 @@
 """What the commands share that change relay.toml: its keys as options, secrets, the change itself, and the reload."""
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -154,6 +155,11 @@ def find_file(config: str | None) -> Path:
         require_hand(config, path.absolute(), storage)
         require_place(path)
     return path
+
+
+def repeat_option(config: str | None, path: Path) -> str:
+    """Return the option that the next command needs as well to find the same file; empty where none was given."""
+    return "" if config is None else f" -c {shlex.quote(str(path.absolute()))}"
 
 
 def read_text(path: Path) -> str:

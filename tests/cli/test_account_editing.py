@@ -32,7 +32,7 @@ def test_an_account_is_added_with_its_password_in_a_file_of_its_own(run: Run, co
         f"new is in {config} now, and its password in {file}\n"
         "Collected mail stays at the provider for 14 days, so that no trial empties a mailbox (--pop3-leave)\n"
         "The service is not running. Start it: systemctl start relay, or relay serve\n"
-        "Try it: relay account test new\n"
+        f"Try it: relay account test new -c {config}\n"
     )
     assert file.read_text() == "geheim\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -154,7 +154,7 @@ def test_an_account_goes_back_to_a_password(run: Run, config: Path) -> None:
 
 def test_a_mailbox_is_collected_later_with_the_login_that_is_there(run: Run, config: Path) -> None:
     said = run("account", "add", "new", "--address", "anna@web.de", stdin="geheim\n")
-    assert "Its mailbox is not collected; for that: relay account edit new --collect\n" in said.out
+    assert f"Its mailbox is not collected; for that: relay account edit new -c {config} --collect\n" in said.out
     before = config.read_text()
     said = run("account", "edit", "new", "--collect")
     assert (said.status, said.err) == (0, "")
@@ -177,7 +177,8 @@ def test_an_account_that_signs_in_is_added_and_what_comes_next_is_said(run: Run,
     assert (said.status, said.err) == (0, "")
     assert "Password:" not in said.out
     assert said.out.endswith(
-        "Sign in: relay account authorize 'new mail'\nThen try it: relay account test 'new mail'\n"
+        f"Sign in: relay account authorize 'new mail' -c {config}\n"
+        f"Then try it: relay account test 'new mail' -c {config}\n"
     )
     assert _account(config, "new mail") == {
         "name": "new mail", "address": "sales@firma.example", "preset": "microsoft365", "owner": "anna",
@@ -211,7 +212,7 @@ def test_an_account_signs_in_from_now_on_and_its_passwords_are_no_longer_named(r
     assert (account["smtp"], account["pop3"]) == ({}, {"leave_on_server": "14 days"})
     assert account["oauth"] == {"provider": "microsoft", "flow": "device", "client_id": "0-0"}
     assert f"Its old password is still in {file}: remove that" in said.out
-    assert "Sign in: relay account authorize new\n" in said.out
+    assert f"Sign in: relay account authorize new -c {config}\n" in said.out
 
 
 @pytest.mark.parametrize("name", ['a "q" b', "it's", "a.b.c", "Büro ☎", "#h", "[x]", '"""'])
@@ -306,7 +307,8 @@ def test_another_client_secret_takes_the_place_of_the_old_one(run: Run, config: 
     file = config.parent / "secrets" / "new.client"
     said = run("account", "edit", "new", "--secret-expires", "2028-01-01", stdin="other\n")
     assert said.status == 0
-    assert "The secret itself stays as it is; for another one: relay account edit new --client-secret\n" in said.out
+    another = f"relay account edit new -c {config} --client-secret"
+    assert f"The secret itself stays as it is; for another one: {another}\n" in said.out
     assert file.read_text() == "old\n"
     said = run("account", "edit", "new", "--client-secret", "--secret-expires", "2029-01-01", stdin="other\n")
     assert (said.status, said.err) == (0, "")
