@@ -84,7 +84,7 @@ def start_relay(around: Surroundings, *, checkout: Path = ROOT) -> RelayProcess:
         listener=listener,
         limits=limits,
     )
-    return RelayProcess(config, checkout=checkout)
+    return RelayProcess(config, fresh=True, checkout=checkout)
 
 
 def start_postfix(around: Surroundings) -> Postfix:

@@ -72,7 +72,7 @@ def _pass_through(past: Past, database: Path, messages: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, Sink("-M", str(messages), keep=False) as sink:
         folder = Path(name)
         (folder / "relay.db").hardlink_to(database)
-        with RelayProcess(_config(folder, sink.port)) as relay:
+        with RelayProcess(_config(folder, sink.port), fresh=True) as relay:
             began = time.monotonic()
             _submit(relay, messages)
             past.accepted.append(messages / (time.monotonic() - began))
@@ -86,7 +86,7 @@ def _hold_up(count: int, messages: int, drained: int) -> Backlog:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         fill(folder / "relay.db", count, queued=True)
-        relay = RelayProcess(_config(folder, NOBODY))
+        relay = RelayProcess(_config(folder, NOBODY), fresh=True)
         began = time.monotonic()
         with relay:
             found.start = time.monotonic() - began

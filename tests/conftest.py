@@ -1,6 +1,7 @@
 """What holds for every test: the same examples in each CI run, and nothing left running afterwards."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -118,17 +119,23 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 
 
 def _running() -> set[object]:
-    """Give the threads that are no daemons, and the ids of the child processes (on Linux)."""
+    """Give the threads that are no daemons, and the ids of the child processes (on Linux).
+
+    What the relay is forked from (tests/peers/warm_start.py) is there for all tests, and what is forked is a child.
+    """
     threads: set[object] = {thread for thread in threading.enumerate() if not thread.daemon}
+    threads |= {f"process {child.pid}" for child in multiprocessing.active_children()}
     for task in _TASKS.iterdir() if _TASKS.exists() else ():
         with contextlib.suppress(OSError):  # a thread that has just ended
             children = (task / "children").read_text()
-            threads |= {f"process {pid}" for pid in children.split() if not _is_zombie(pid)}
+            threads |= {f"process {pid}" for pid in children.split() if not _is_no_matter(pid)}
     return threads
 
 
-def _is_zombie(pid: str) -> bool:
+def _is_no_matter(pid: str) -> bool:
+    """Tell whether a process has ended, or is a helper of multiprocessing: these end with this process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        helps = b"from multiprocessing." in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return helps or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True

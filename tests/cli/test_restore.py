@@ -8,7 +8,6 @@ import shutil
 import smtplib
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -26,7 +25,8 @@ from tests.cli.conftest import Said, hand_in
 from tests.peers.backups import last_backup
 from tests.peers.machine import require_root
 from tests.peers.recorder import Recorder
-from tests.peers.relay_process import ANNA, ROOT, RelayProcess, make_account, write_config
+from tests.peers.relay_process import ANNA, RelayProcess, make_account, write_config
+from tests.peers.warm_start import run_warm
 
 UID = 54321
 
@@ -379,8 +379,7 @@ def test_roots_restore_gives_each_file_to_whom_it_belongs(open_folder: Path) -> 
     (etc / "secrets/sales").chmod(0o640)
 
     def relay(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "relay", *arguments, "-c", str(config)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        return run_warm("relay", *arguments, "-c", str(config))
 
     with RelayProcess(config):
         pass

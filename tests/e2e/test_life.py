@@ -58,7 +58,7 @@ def test_sigterm_lets_running_work_end_and_takes_nothing_new(tmp_path: Path) -> 
 
 
 def test_a_hangup_while_it_starts_or_reloads_is_no_end(tmp_path: Path) -> None:
-    relay = RelayProcess(write_config(tmp_path, accounts=[make_account("sales", 9)]))
+    relay = RelayProcess(write_config(tmp_path, accounts=[make_account("sales", 9)]), fresh=True)
     sent, started = [], threading.Event()
 
     def hang_up() -> None:
@@ -135,7 +135,7 @@ def test_a_single_mail_passes_a_mailing_of_the_same_program_and_user(tmp_path: P
         return write_config(tmp_path, accounts=[account], retry={"intervals": ["1 s"]})
 
     with RelayProcess(config(9)) as relay:
-        assert submit_many(relay.port, messages=2000, length=200).status == 0
+        assert submit_many(relay.port, messages=500, length=200).status == 0
         relay.run("account", "pause", "sales")
         with Sink(keep=False) as sink:
             config(sink.port)
@@ -143,7 +143,7 @@ def test_a_single_mail_passes_a_mailing_of_the_same_program_and_user(tmp_path: P
             relay.wait_for("configuration_reloaded")
             single = submit(relay.port, "the single one")
             relay.run("account", "resume", "sales")
-            relay.wait_for("message_delivered", count=2000, timeout=110)
+            relay.wait_for("message_delivered", queue_id=single)
             order = [line["queue_id"] for line in relay.find("message_delivered")]
     assert order.index(single) < 100
 

@@ -44,7 +44,7 @@ def test_memory_is_small_when_idle_and_does_not_grow_with_a_mail(
         config = write_config(
             tmp_path, accounts=[make_account("sales", sink.port)], listener={"max_message_size": "50 MiB"}
         )
-        with RelayProcess(config) as relay:
+        with RelayProcess(config, fresh=True) as relay:
             idle, _ = relay.memory()
             show_figure(f"idle: {idle / _MB:.0f} MB")
             assert idle < 80 * _MB

@@ -1,8 +1,6 @@
 """What an issuer gives is told nowhere, whatever the way to sign in; what a backup has of it, and a restore makes."""
 
 import base64
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +9,8 @@ import pytest
 
 from tests.peers.oauth_provider import account_at, authorize, provider
 from tests.peers.oauth_server import USER, OAuthServer
-from tests.peers.relay_process import ANNA, ROOT, RelayProcess, write_config
+from tests.peers.relay_process import ANNA, RelayProcess, write_config
+from tests.peers.warm_start import run_warm
 
 pytestmark = pytest.mark.peer
 
@@ -71,10 +70,9 @@ def processes_of(pid: int) -> list[bytes]:
 
 def tell(relay: RelayProcess, *words: str) -> bytes:
     """Run a command, and give all that it said."""
-    command = [sys.executable, "-m", "relay", *words, "-c", str(relay.config)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=100)
-    assert b"Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    done = run_warm("relay", *words, "-c", str(relay.config), timeout=100)
+    assert "Traceback" not in done.stderr
+    return (done.stdout + done.stderr).encode()
 
 
 @pytest.mark.parametrize("way", ["device", "browser", "browser here", "app"])
@@ -95,7 +93,7 @@ def test_nothing_that_the_issuer_gave_is_told_anywhere(tmp_path: Path, way: str)
             tmp_path, accounts=[account_at(postfix, dovecot, table)], users=[{**ANNA, "notify": "inbox"}], archive=[],
             backup={"folder": str(backups)}, log={"level": "debug"},
         )  # fmt: skip
-        with RelayProcess(config) as relay:
+        with RelayProcess(config, fresh=True) as relay:
             said: list[bytes] = []
             if flow != "app":
                 here = way == "browser here"

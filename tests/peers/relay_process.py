@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.peers.machine import wait_until
+from tests.peers.warm_start import WarmProcess, run_warm
 
 Table = Mapping[str, Any]
+Process = WarmProcess | subprocess.Popen[bytes]
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,15 +88,18 @@ def python_of(checkout: Path) -> str:
 class RelayProcess:
     """`relay serve` in a process of its own; a context manager that starts it, and at the end stops it.
 
-    `checkout` is the folder of another version of the relay, set up there by `make install`, that is to run instead.
+    It is forked from a process that has imported the relay already; with `fresh` an interpreter starts, for what looks
+    at the start itself, at the memory or at the table of processes. `checkout` is the folder of another version of the
+    relay, set up there by `make install`, that is to run instead.
     """
 
-    def __init__(self, config: Path, *, checkout: Path = ROOT) -> None:
+    def __init__(self, config: Path, *, fresh: bool = False, checkout: Path = ROOT) -> None:
         self.config = config
         self._checkout = checkout
+        self._is_fresh = fresh or checkout != ROOT
         self._log = config.with_name("serve.log")
         self._errors = config.with_name("serve.errors")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._started_at = 0
         self._tail = b""
         self._read = 0
@@ -114,14 +119,19 @@ class RelayProcess:
         `through`: another module that runs it, with arguments of its own.
         """
         self._started_at = len(self.events)
-        with self._log.open("ab") as log, self._errors.open("ab") as errors:
-            self._process = subprocess.Popen(
-                _command("serve", self.config, through=through, checkout=self._checkout),
-                cwd=self._checkout,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=errors,
-            )
+        module, *words = through or ("relay",)
+        words += ["serve", "-c", str(self.config)]
+        if self._is_fresh:
+            with self._log.open("ab") as log, self._errors.open("ab") as errors:
+                self._process = subprocess.Popen(
+                    [python_of(self._checkout), "-m", module, *words],
+                    cwd=self._checkout,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=errors,
+                )
+        else:
+            self._process = WarmProcess(module, words, cwd=ROOT, stdout=self._log, stderr=self._errors)
         try:
             self.port: int = self.wait_for("listening", since=self._started_at)[0]["port"]
         except BaseException:
@@ -176,14 +186,14 @@ class RelayProcess:
 
     def run(self, *arguments: str, check: bool = True, timeout: float = 60, configured: bool = True) -> str:
         """Run another command of the relay on the same configuration, or on none, and give what it printed."""
-        done = subprocess.run(
-            _command(*arguments, self.config if configured else None, checkout=self._checkout),
-            cwd=self._checkout,
-            capture_output=True,
-            check=False,
-            timeout=timeout,
-            text=True,
-        )
+        words = [*arguments, *(("-c", str(self.config)) if configured else ())]
+        if self._is_fresh:
+            command = [python_of(self._checkout), "-m", "relay", *words]
+            done = subprocess.run(
+                command, cwd=self._checkout, capture_output=True, check=False, timeout=timeout, text=True
+            )
+        else:
+            done = run_warm("relay", *words, timeout=timeout)
         assert not check or done.returncode == 0, f"{arguments}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -206,17 +216,22 @@ class RelayProcess:
 
     def find(self, event: str, *, since: int = 0, **fields: object) -> list[dict[str, Any]]:
         """Give the events of a name whose fields have these values, from a position in `events` on."""
-        wanted = {"event": event, **fields}
-        return [line for line in self.events[since:] if all(line.get(key) == value for key, value in wanted.items())]
+        return _matching(self.events[since:], {"event": event, **fields})
 
     def wait_for(
         self, event: str, *, count: int = 1, since: int = 0, timeout: float = 60, **fields: object
     ) -> list[dict[str, Any]]:
         """Wait until so many such events are logged, and give them. Raises RuntimeError if the relay ends first."""
 
+        events: list[dict[str, Any]] = []
+        looked = since
+
         def found() -> list[dict[str, Any]]:
+            nonlocal looked
             ended = self._process is not None and self._process.poll() is not None
-            events = self.find(event, since=since, **fields)
+            new = self.events[looked:]  # there may be thousands
+            looked += len(new)
+            events.extend(_matching(new, {"event": event, **fields}))
             if ended and len(events) < count:
                 raise RuntimeError(f"the relay ended while {event} was awaited: {self.errors}{self.events[-5:]}")
             return events if len(events) >= count else []
@@ -238,12 +253,10 @@ class RelayProcess:
         return self._running.pid
 
     @property
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> Process:
         assert self._process is not None, "the relay does not run"
         return self._process
 
 
-def _command(*arguments: object, through: Sequence[str] = (), checkout: Path = ROOT) -> list[str]:
-    *words, config = arguments
-    named = () if config is None else ("-c", config)
-    return [python_of(checkout), "-m", *(through or ("relay",)), *map(str, (*words, *named))]
+def _matching(events: Sequence[dict[str, Any]], wanted: Mapping[str, object]) -> list[dict[str, Any]]:
+    return [line for line in events if all(line.get(key) == value for key, value in wanted.items())]
