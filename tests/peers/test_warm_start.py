@@ -45,7 +45,7 @@ def test_a_program_has_all_that_it_would_have_as_a_process_of_its_own(folder: Pa
     assert len((folder / "out").read_text().splitlines()) == 2, "what it writes is appended"
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1])
 def test_a_signal_ends_it(folder: Path, by: signal.Signals) -> None:
     process = begin(folder, "wait")
     with pytest.raises(subprocess.TimeoutExpired):
