@@ -26,7 +26,8 @@ class Terminal:
     def __init__(self, config: Path, language: str) -> None:
         self._master, slave = pty.openpty()
         setsid = require_program("setsid", package="util-linux")  # a key such as Ctrl-C counts at one's own terminal
-        command = [setsid, "--ctty", sys.executable, "-m", "relay", "init", "-c", str(config), "--no-test"]
+        heeds = ["env", "--default-signal=INT"]  # whoever runs the tests in the background may ignore it
+        command = [*heeds, setsid, "--ctty", sys.executable, "-m", "relay", "init", "-c", str(config), "--no-test"]
         environment = {**os.environ, "LANG": language, "LC_ALL": "", "TERM": "dumb"}
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=environment)
         os.close(slave)
