@@ -16,6 +16,7 @@ from relay.rules.answers.reading import all_rows
 from relay.rules.answers.row import ANYTHING
 from relay.rules.answers.sign_in import MICROSOFT_ROWS
 from relay.rules.answers.sign_in_rows import STANDARD_ROWS
+from relay.rules.answers.token_rows import TOKEN_ROWS
 from relay.rules.notice_english import ENGLISH
 from relay.value import REQUIRED
 
@@ -109,8 +110,8 @@ def _causes() -> Iterator[str]:
     """Give the words of the field `cause`: those of the rows, and of the general rows what notices say of them."""
     yield "\n## The words of `cause`\n"
     yield "| cause | what is the matter |\n| --- | --- |"
-    told = {"sign_in": "The account needs a person to sign in."}
-    for row in (*all_rows(), ANYTHING, *MICROSOFT_ROWS, *STANDARD_ROWS):
+    told: dict[str, str] = {}
+    for row in (*TOKEN_ROWS, *all_rows(), ANYTHING, *MICROSOFT_ROWS, *STANDARD_ROWS):
         said = ENGLISH.advice[row.advice].cause if row.english is None else row.english.what
         told.setdefault(str(row.name), said)
     for name, said in sorted(told.items()):

@@ -101,6 +101,10 @@ _SIGN_IN: Final = Row(
 )
 
 
+TOKEN_ROWS: Final = (_FIRST, _SIGN_IN, *_NO_SECRET.values(), _NO_KEY)
+"""What we say ourselves, for the page that lists all causes."""
+
+
 def sign_in_command(account: str) -> str:
     """Return the command by which somebody signs in for an account."""
     return f"{SIGN_IN} {shlex.quote(account)}"
