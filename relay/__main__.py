@@ -8,7 +8,7 @@ _NO_HURRY = 250_000
 """Containers that have come, less those that have gone, at which the collector of cycles looks through them.
 
 More than a start makes: all of them stay, and to look through them in vain takes a tenth of its time. `relay serve`
-sets another number once it has started.
+sets another number soon after it has started.
 """
 
 

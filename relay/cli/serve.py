@@ -23,6 +23,8 @@ _YOUNG = 2_000
 A mail leaves next to none: at Python's 700 it looks dozens of times a second in vain, which took 2 % of the time of
 each mail (decision 41).
 """
+_SETTLED = 5.0
+"""Seconds after which what a service keeps has been imported, that which it imports behind its listeners as well."""
 
 
 @click.command("serve")
@@ -68,8 +70,7 @@ def command(config: str | None, *, condition: bool) -> None:
             await service.start()
         except StorageBusyError as error:
             fail(_tell_running(error, settings))
-        gc.freeze()  # what is there now stays: it is not looked through, now or later, while clients wait
-        gc.set_threshold(_YOUNG)
+        asyncio.get_running_loop().call_later(_SETTLED, _tidy_up)
         return await service.run()
 
     try:
@@ -80,6 +81,12 @@ def command(config: str | None, *, condition: bool) -> None:
         is_good = uvloop.run(run())
     if not is_good:
         sys.exit(FAILED)
+
+
+def _tidy_up() -> None:
+    gc.collect()  # half a megabyte; at the start the first clients would wait for it
+    gc.freeze()  # what is there now stays: it is not looked through again and again
+    gc.set_threshold(_YOUNG)
 
 
 def _tell_running(error: StorageBusyError, settings: Settings) -> str:
