@@ -12,8 +12,10 @@ from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
 from relay.login_keeping import LONGEST_REST, LONGEST_UNUSED, LoginKeeper
 from relay.model.errors import SignInNeededError
+from relay.model.reply import Reply
 from relay.rules.oauth_answers import Tokens
 from relay.runtime import Runtime
+from relay.transports.smtp import SmtpTransport
 from tests.peers.oauth_server import OAuthServer
 from tests.peers.office import Office, open_office
 
@@ -117,3 +119,34 @@ async def test_the_login_of_an_account_that_is_gone_is_deleted_after_a_while(tmp
             await keeper.look()
             assert await tokens.find(gone) is None
             assert await tokens.find(account.oauth) is not None
+
+
+async def test_who_signs_in_while_the_old_login_is_refused_is_not_held_up_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause is one of the old login, so that the new one is tried at once."""
+    with OAuthServer() as server:
+        async with keeping(tmp_path, server) as (office, tokens, keeper):
+            (account,) = office.settings.directory.accounts
+            assert account.oauth is not None
+            oauth = account.oauth
+            given = server.sign_in()
+            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
+            await tokens.begin_login(oauth, first)
+            server.revoke()
+            office.now += 2 * LONGEST_REST
+            probe = SmtpTransport.probe
+
+            async def sign_in_behind_it(transport: SmtpTransport) -> Reply | None:
+                refusal = await probe(transport)
+                office.now += 1
+                await tokens.begin_login(oauth, first)
+                return refusal
+
+            monkeypatch.setattr(SmtpTransport, "probe", sign_in_behind_it)
+            await keeper.look()
+            (pause,) = await office.queue.pauses()
+            (smtp,) = [one.smtp for one in office.settings.directory.accounts]
+            assert smtp is not None
+            now = await Credentials(office.queue.fingerprint_key, tokens).fingerprint(smtp)
+            assert now not in pause.fingerprint.split()

@@ -149,13 +149,17 @@ class Attempter:
         attempted.goes_on = goes_on
         return attempted, None if result.doubtful else result.delivered
 
-    async def pause(self, account: str, login: Login, reply: Reply, *, later: bool = False) -> bool:
+    async def pause(
+        self, account: str, login: Login, reply: Reply, *, later: bool = False, fingerprint: str | None = None
+    ) -> bool:
         """Pause an account whose login was refused, `later` where it was behind the login.
 
-        False where the database does not take it. What is told later is owed from now on.
+        `fingerprint`: of what was refused, where that is known to be another one than there is now. False where the
+        database does not take it. What is told later is owed from now on.
         """
         try:
-            new = await self._pauses.login_refused(account, reply, await login.fingerprint(), later=later)
+            refused = await login.fingerprint() if fingerprint is None else fingerprint
+            new = await self._pauses.login_refused(account, reply, refused, later=later)
         except RelayError as error:
             log_failure(f"pause {account}", error)
             return False

@@ -126,13 +126,17 @@ class Delivery:
         self._alarm.set()
 
     async def try_login(self, account: str) -> None:
-        """Log in, nothing more, and pause the account if that is refused, as the next mail would; a pause stays."""
+        """Log in, nothing more, and pause the account if that is refused, as the next mail would; a pause stays.
+
+        Raises StorageError.
+        """
         transport = self._transports.at(to_account(account))
         if self._lanes.stopping or account in self._pauses or transport is None or transport.login is None:
             return
+        fingerprint = await transport.login.fingerprint()  # somebody may sign in while the old login is refused
         refusal = await transport.login.probe()
         if refusal is not None and is_login_refused(refusal):
-            await self._attempter.pause(account, transport.login, refusal)
+            await self._attempter.pause(account, transport.login, refusal, fingerprint=fingerprint)
 
     def wake_lanes(self, destinations: Iterable[Destination]) -> None:
         """Wake several lanes."""
