@@ -32,6 +32,8 @@ def test_a_day_is_read() -> None:
         ({}, {("pop3", "port"): 110}, {("pop3", "security"): "starttls"}),
         ({"pop3": {"security": "starttls"}}, {("pop3", "port"): 995}, {("pop3", "security"): "tls"}),
         ({}, {("smtp", "port"): None}, {}),
+        ({}, {("smtp", "port"): [465]}, {}),
+        ({}, {("smtp", "port"): "465"}, {}),
     ],
 )
 def test_security_goes_with_the_port(before: dict[str, object], changes: Changes, security: Changes) -> None:
