@@ -46,7 +46,8 @@ def describe_programs(settings: Settings, user: User, address: str, own: Sequenc
     if is_collected:
         yield texts.INBOXES.by(language).format(folder=settings.inboxes / user.name, host=settings.hostname)
     if user.password_hash is None and (is_collected or (chosen is not None and chosen.require_auth)):
-        yield texts.INBOX_PASSWORD.by(language).format(name=user.name)
+        needed = texts.INBOX_PASSWORD if is_collected else texts.LOGIN_NEEDS_PASSWORD
+        yield needed.by(language).format(name=user.name)
 
 
 def _listener(listener: Listener, host: str, language: str) -> str:

@@ -12,9 +12,10 @@ HOSTNAME: Final = Words(
     "Name dieses Rechners, unter dem ihn die anderen finden, etwa mail.buero.lan",
 )
 SHORT_HOSTNAME: Final = Words(
-    "This machine calls itself {name}, and providers want a whole name, with a dot: the router's page often shows it.",
-    "Dieser Rechner nennt sich {name}; Anbieter wollen einen ganzen Namen mit Punkt: oft zeigt ihn die Seite des"
-    " Routers.",
+    "This machine calls itself {name}, and providers want a full name with a dot (such as mail.company.com): the"
+    " router's page often shows it.",
+    "Dieser Rechner nennt sich {name}; Anbieter wollen einen vollständigen Namen mit Punkt (etwa mail.firma.de): oft"
+    " zeigt ihn die Seite des Routers.",
 )
 USER_NAME: Final = Words("A short name for you, such as anna", "Ein kurzer Name für Sie, etwa anna")
 USER_ADDRESS: Final = Words("The mail address of {name}", "Die E-Mail-Adresse von {name}")
@@ -125,8 +126,8 @@ BY_DATABASE: Final = Words(
 )
 FOUND: Final = Words("The provider is {title}: {how}.", "Der Anbieter ist {title}: {how}.")
 FOUND_SERVER: Final = Words(
-    "{kind} is at {host}, port {port} ({security}), as {user}: {how}.",
-    "{kind} ist auf {host}, Port {port} ({security}), als {user}: {how}.",
+    "{kind}: server {host}, port {port} ({security}), user name {user}; {how}.",
+    "{kind}: Server {host}, Port {port} ({security}), Benutzername {user}; {how}.",
 )
 PROVIDER: Final = Words("Preset {name}: {title}, as of {day}", "Voreinstellung {name}: {title}, Stand {day}")
 SERVER: Final = Words("  {kind}: {host}, port {port}", "  {kind}: {host}, Port {port}")
@@ -268,6 +269,10 @@ INBOX_PASSWORD: Final = Words(
     "To log in there {name} needs a password: relay user password {name}",
     "Für die Anmeldung dort braucht {name} ein Passwort: relay user password {name}",
 )
+LOGIN_NEEDS_PASSWORD: Final = Words(
+    "To send with a login {name} needs a password: relay user password {name}",
+    "Zum Senden mit Anmeldung braucht {name} ein Passwort: relay user password {name}",
+)
 NEXT_START: Final = Words("Next: systemctl start relay", "Als Nächstes: systemctl start relay")
 NEXT_SERVE: Final = Words("Next: relay serve{option}", "Als Nächstes: relay serve{option}")
 NEXT_SEND: Final = Words(
@@ -277,7 +282,7 @@ NEXT_SEND: Final = Words(
 )
 NEXT_RELOAD: Final = Words(
     "Next: mend what the service says above, then: relay reload{option}",
-    "Als Nächstes: beheben Sie, was der Dienst oben sagt, dann: relay reload{option}",
+    "Als Nächstes: beheben Sie, was der Dienst oben bemängelt, dann: relay reload{option}",
 )
 TO_CHANGE: Final = Words(
     "To change this account later: relay account edit {name}{option}",

@@ -207,7 +207,7 @@ def test_servers_that_the_domain_names_are_written_as_they_were_found() -> None:
     server = {"security": "tls", "username": "login"}
     assert account.sending == {"host": "smtp.example.com", "port": 465, **server}
     assert account.collecting == {"host": "pop3.example.com", "port": 995, **server, "leave_on_server": "14 days"}
-    assert "SMTP is at smtp.example.com, port 465 (tls), as login: the web server of example.com" in shown
+    assert "SMTP: server smtp.example.com, port 465 (tls), user name login; the web server of example.com" in shown
 
 
 def test_servers_that_the_domain_names_get_no_token_of_microsoft_or_google() -> None:

@@ -162,7 +162,7 @@ def test_servers_that_a_web_server_names_are_known(
             "pop3": {**found, "port": 995, "username": "info@own.example.net"},
         }
     )
-    said = "SMTP is at mail.own.example.net, port 465 (tls), as info: the web server of own.example.net says so."
+    said = "SMTP: server mail.own.example.net, port 465 (tls), user name info; the web server of own.example.net says so."
     assert said in capsys.readouterr().out
     for issuer in ("microsoft", "google"):
         named: Changes = {**changes, ("oauth", "provider"): issuer}

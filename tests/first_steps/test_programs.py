@@ -37,7 +37,7 @@ def test_an_open_listener_serves_all_without_a_login(tmp_path: Path, language: s
         assert "Ausgehende E-Mail: Server mail.office.lan / 192.168.1.7, Port 2525, Verschlüsselung Keine" in outlook
         assert "ohne Anmeldung, Absender info@example.com" in scanner
         assert "Abgeholtes liegt in " in inbox
-        assert "braucht anna ein Passwort" in password
+        assert password.startswith("Für die Anmeldung dort braucht anna ein Passwort")
     else:
         assert "connection security None, authentication No authentication" in thunderbird
         assert "encryption None, without a login" in outlook
@@ -75,4 +75,6 @@ def test_who_has_a_password_logs_in_and_the_scanner_does_not(tmp_path: Path) -> 
     assert "port 2525" in thunderbird
     thunderbird, *_, password = describe(tmp_path, LOGIN, tls, USER, other, ACCOUNT)
     assert "port 587" in thunderbird
-    assert "relay user password anna" in password
+    assert password == "To send with a login anna needs a password: relay user password anna"
+    *_, password = describe(tmp_path, LOGIN, tls, USER, other, ACCOUNT, language="de")
+    assert password == "Zum Senden mit Anmeldung braucht anna ein Passwort: relay user password anna"
