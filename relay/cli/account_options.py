@@ -47,7 +47,7 @@ KEYS: Final = (
     Key("--owner", ("owner",), "The user who gets its mail; default: whose address it is, or the only one."),
     Key("--display-name", ("display_name",), "The name that is written into From."),
     Key("--oauth", ("oauth", "provider"), "Sign in there in place of a password.", ("microsoft", "google", "custom")),
-    Key("--flow", ("oauth", "flow"), "How; default: device (google: browser; custom: none).", ("device", "browser", "app")),
+    Key("--flow", ("oauth", "flow"), "Default: device (google: browser; custom: none).", ("device", "browser", "app")),
     Key("--client-id", ("oauth", "client_id"), "The id of your own registration at the provider."),
     Key("--tenant", ("oauth", "tenant"), "Microsoft: the directory (tenant) id, or a domain of it."),
     Key("--sign-in-as", ("oauth", "user"), "Who signs in; default: the address."),
