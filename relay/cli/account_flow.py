@@ -5,6 +5,8 @@
 
 from typing import Any, Final, NamedTuple
 
+import click
+
 from relay.cli.account_options import KEPT, KEYS, SERVERS, Changes, follow_port
 from relay.cli.account_servers import choose_servers
 from relay.cli.account_sign_in import choose_sign_in
@@ -32,6 +34,8 @@ def choose_account(person: Interview, changes: Changes, wishes: Wishes, *, look:
     `changes`: what the options say; the address is there. Raises click.UsageError and click.Abort.
     """
     known = find_known(person, changes, wishes, look=look)
+    if wishes.no_login:
+        _require_no_login(changes, known)
     said, servers = choose_servers(person, changes, wishes, known)
     said = choose_sign_in(person, said, wishes, known, servers)
     signs_in = ("oauth", "provider") in said
@@ -54,6 +58,14 @@ def choose_account(person: Interview, changes: Changes, wishes: Wishes, *, look:
     if "pop3" in servers:
         full.setdefault(("pop3", "leave_on_server"), KEPT)
     return Chosen(_nest(full, servers), logins, known)
+
+
+def _require_no_login(changes: Changes, known: Known) -> None:
+    """Raise click.UsageError where the server that sends gets a user name all the same."""
+    if ("smtp", "username") in changes:
+        raise click.UsageError("--smtp-username: with --no-login there is no user name: leave one of both away")
+    if known.preset is not None and "smtp" in known.preset.servers:
+        raise click.UsageError(f"--no-login: {known.preset.title} wants a login to send: leave it away")
 
 
 def _nest(changes: Changes, servers: tuple[str, ...]) -> dict[str, Any]:

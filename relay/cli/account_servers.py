@@ -57,7 +57,7 @@ def choose_servers(
         collects = is_collected(person, changes, wishes, known)
         _require_hosts(known.preset, ["smtp", *["pop3"] * collects], changes)
     if sends:
-        _ask_missing(person, changes, known, "smtp")
+        _ask_missing(person, changes, known, "smtp", login=not wishes.no_login)
     if not is_collected(person, changes, wishes, known):
         return changes, ("smtp",) * sends
     _ask_missing(person, changes, known, "pop3")
@@ -89,8 +89,11 @@ def is_collected(person: Interview, changes: Changes, wishes: Wishes, known: Kno
     return bool(wanted)
 
 
-def _ask_missing(person: Interview, changes: Changes, known: Known, kind: str) -> None:
-    """Ask for a server of which neither the provider nor an option tells the host; Enter means what is usual."""
+def _ask_missing(person: Interview, changes: Changes, known: Known, kind: str, *, login: bool = True) -> None:
+    """Ask for a server of which neither the provider nor an option tells the host; Enter means what is usual.
+
+    `login`: whether it wants one.
+    """
     preset = known.preset
     if kind in known.servers or (kind, "host") in changes or not (preset is None or _has_own_host(preset, kind)):
         return
@@ -101,7 +104,8 @@ def _ask_missing(person: Interview, changes: Changes, known: Known, kind: str) -
     port = usual.ports[Security(changes.get((kind, "security"), usual.security))]
     username = changes.get(("smtp", "username"), changes["address",])
     defaults = {"host": sending}  # where each account has its own, it is mostly the same
-    defaults |= {"port": str(port), "username": username} if preset is None else {}
+    defaults |= {"port": str(port)} if preset is None else {}
+    defaults |= {"username": username} if preset is None and login else {}
     for key, default in defaults.items():
         if (kind, key) not in changes:
             field = _FIELDS[kind][key]

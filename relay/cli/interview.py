@@ -52,6 +52,11 @@ class Interview:
             except _BackError:
                 self._answers.pop()
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the next question was answered before, as somebody went back to a later one."""
+        return self._at < len(self._answers)
+
     def tell(self, words: Words, **values: object) -> None:
         """Say something between two questions, where somebody is there."""
         if self.terminal:
@@ -59,12 +64,12 @@ class Interview:
 
     def note(self, words: Words, **values: object) -> None:
         """Say something, also where nobody is there; what was said already is not said again."""
-        if self._at == len(self._answers):
+        if not self.repeats:
             say(self._in_words(words, **values))
 
     def _object(self, words: Words) -> None:
         """Say why an answer can't be used."""
-        if self._at == len(self._answers):
+        if not self.repeats:
             say(self._in_words(words), error=True)
 
     def ask(
@@ -141,7 +146,7 @@ class Interview:
 
     def _type(self, prompt: Callable[[], object], read: Callable[[str], _T]) -> _T:
         """Return what was typed at this question before, or is typed until it can be used."""
-        if self._at < len(self._answers):
+        if self.repeats:
             self._at += 1
             return read(self._answers[self._at - 1])
         while True:

@@ -3,7 +3,7 @@
 What strangers said is proposed and never taken by itself: a person agrees at the terminal, or names it in an option.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,7 +17,7 @@ from relay.presets.preset import Preset, Words, find_preset
 
 if TYPE_CHECKING:
     from relay.model.address import Address
-    from relay.presets.finding import Found, FoundServer
+    from relay.presets.finding import Found
 
 
 class Wishes(NamedTuple):
@@ -111,10 +111,13 @@ def _find(person: Interview, changes: Changes, wishes: Wishes, look: Finder) -> 
         person.tell(texts.UNKNOWN)
         return Known()
     preset, hosts = found.preset, [one for one in found.servers if one.kind in SERVERS]
-    if preset is None and not person.terminal and not any(one.kind == "smtp" for one in hosts):
+    tables = {one.kind: one.table for one in hosts}
+    if wishes.no_login and "smtp" in tables:
+        del tables["smtp"]["username"]
+    named = " ".join(f"--{kind}-{key} {value}" for kind, table in tables.items() for key, value in table.items())
+    if preset is None and not person.terminal and "smtp" not in tables:
         raise click.UsageError(
-            f"{address.domain} names a server to collect from, and none to send by: add --smtp-host HOST"
-            f" {' '.join(_options(hosts))}"
+            f"{address.domain} names a server to collect from, and none to send by: add --smtp-host HOST {named}"
         )
     if preset is None:
         refuse_foreign(changes.get(("oauth", "provider")), [one.host for one in hosts if one.host is not None])
@@ -132,10 +135,10 @@ def _find(person: Interview, changes: Changes, wishes: Wishes, look: Finder) -> 
             texts.FOUND_SERVER, kind=one.kind.upper(), host=one.host, port=one.port, security=str(one.security),
             user=one.username, how=how,
         )  # fmt: skip
-    if not _is_agreed(person, changes, found, hosts):
+    if not _is_agreed(person, changes, found, f"--preset {preset.name}" if preset else named):
         person.tell(texts.NAME_THEM)
         return Known()
-    return Known(preset) if preset else Known(servers={one.kind: one.table for one in hosts})
+    return Known(preset) if preset else Known(servers=tables)
 
 
 def _read_address(text: str) -> "Address":
@@ -145,7 +148,10 @@ def _read_address(text: str) -> "Address":
 
 
 def _look(person: Interview, address: "Address", wishes: Wishes, look: Finder) -> "Found":
-    """Look a provider up, once for each answer to whether Mozilla may be asked; None stands for no question."""
+    """Look a provider up, once for each answer to whether Mozilla may be asked; None stands for no question.
+
+    Where nothing was found, whoever comes back to this question has it looked up anew: a network may be there now.
+    """
     question = fill_in(texts.DATABASE, domain=address.domain)
 
     def agrees() -> bool:
@@ -157,7 +163,9 @@ def _look(person: Interview, address: "Address", wishes: Wishes, look: Finder) -
     kept = person.kept.setdefault(f"provider of {address}", {})
     if kept and (None in kept or agrees() in kept):
         found: Found = kept[said[-1] if said else None]
-        return found
+        if found.origin is not None or person.repeats:
+            return found
+        kept.pop(None, None)  # of which the question may be asked now
     person.tell(texts.LOOKING, domain=address.domain)
     found = look(address, (lambda: said[-1]) if said else agrees)
     kept[said[-1] if said else None] = found
@@ -172,22 +180,17 @@ def refuse_foreign(issuer: object, hosts: Iterable[str]) -> None:
         raise click.UsageError(printable(f"--oauth {issuer}: {foreign[0]} {say_foreign(str(issuer))}"))
 
 
-def _is_agreed(person: Interview, changes: Changes, found: "Found", hosts: Sequence["FoundServer"]) -> bool:
-    """Let a person agree to what a stranger said; where nobody is there, it must be named in an option."""
+def _is_agreed(person: Interview, changes: Changes, found: "Found", named: str) -> bool:
+    """Let a person agree to what a stranger said; where nobody is there, `named`, options, must say it."""
     preset = found.preset
     if preset and preset.oauth and preset.oauth.provider == changes.get(("oauth", "provider")):
         return True  # who is to sign in there has been named already, and no password is sent
     for words in found.confirm:
         if not person.terminal:
-            named = f"--preset {preset.name}" if preset else " ".join(_options(hosts))
             raise click.UsageError(printable(f"{words.en} If so, say it: add {named}"))
         if not person.agree(words, option="--preset", default=False):
             return False
     return True
-
-
-def _options(hosts: Sequence["FoundServer"]) -> list[str]:
-    return [" ".join(f"--{one.kind}-{key} {value}" for key, value in one.table.items()) for one in hosts]
 
 
 def _say_nothing(domain: str, found: "Found", *, asked: bool) -> str:

@@ -10,7 +10,8 @@ from relay.cli.account_options import Changes
 from relay.cli.interview import Interview
 from relay.cli.provider import Wishes
 from relay.model.address import Address
-from relay.presets.finding import Found
+from relay.presets.finding import Found, Origin
+from relay.presets.preset import Words
 from tests.cli.test_init_account import by_autoconfig
 
 KEPT = {"leave_on_server": "14 days"}
@@ -52,6 +53,33 @@ def test_a_server_that_wants_no_login_has_none() -> None:
     assert chosen.logins == ("pop3",)
     assert chosen.table["smtp"] == {"host": "s", "ca_file": "/ca"}
     assert chosen.table["pop3"] == {"host": "p", "username": "a@b.example", "ca_file": "/ca", **KEPT}
+
+
+def test_without_a_login_there_is_no_user_name_whether_the_server_is_found_or_typed() -> None:
+    found = choose(changes(), found=by_autoconfig(), no_login=True, collect=True)
+    assert found.logins == ("pop3",)
+    assert found.table["smtp"] == {"host": "smtp.example.com", "port": 465, "security": "tls"}
+    assert found.table["pop3"]["username"] == "login"
+    typed = choose(changes(), "smtp.office.lan\n25\n", found=Found(), no_login=True)
+    assert typed.logins == ()
+    assert typed.table["smtp"] == {"host": "smtp.office.lan", "port": 25}
+    asked = Found(origin=Origin.AUTOCONFIG, servers=by_autoconfig().servers, confirm=(Words("Is it?", "Ist es so?"),))
+    with pytest.raises(click.UsageError, match=r"add --smtp-host \S+ --smtp-port 465 --smtp-security tls --pop3-host"):
+        choose(changes(), found=asked, no_login=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"smtp_host": "s", "smtp_username": "hers"}, "--smtp-username: with --no-login there is no user name"),
+        ({"preset": "ionos"}, "--no-login: IONOS wants a login to send"),
+    ],
+)
+def test_without_a_login_what_would_log_in_is_refused(given: dict[str, str], said: str) -> None:
+    keys = {name: value for name, value in given.items() if name != "preset"}
+    named = preset(given["preset"], **keys) if "preset" in given else changes(**keys)
+    with pytest.raises(click.UsageError, match=said):
+        choose(named, no_login=True)
 
 
 def test_a_key_of_collecting_means_collecting() -> None:

@@ -14,7 +14,7 @@ from relay.cli.interview import Interview
 from relay.cli.provider import Finder, Known, Wishes, describe_preset, find_known
 from relay.model.address import Address
 from relay.presets.asking import Dns
-from relay.presets.finding import Found, find_provider
+from relay.presets.finding import Found, Origin, find_provider
 from relay.presets.preset import Words, find_preset
 from tests.presets.test_autoconfig import file, server
 from tests.presets.test_finding import CONFIG, Web, dns, web
@@ -162,7 +162,7 @@ def test_servers_that_a_web_server_names_are_known(
             "pop3": {**found, "port": 995, "username": "info@own.example.net"},
         }
     )
-    said = "SMTP: server mail.own.example.net, port 465 (tls), user name info; the web server of own.example.net says so."
+    said = "SMTP: server mail.own.example.net, port 465 (tls), user name info; the web server of own.example.net says"
     assert said in capsys.readouterr().out
     for issuer in ("microsoft", "google"):
         named: Changes = {**changes, ("oauth", "provider"): issuer}
@@ -196,20 +196,36 @@ def test_thunderbirds_database_is_asked_by_an_option_or_a_yes(
     assert web.asked == [where] * 2
 
 
-def test_nothing_is_looked_up_twice_for_who_comes_back_to_a_question(types: Callable[[str], Interview]) -> None:
+def looked_up(person: Interview, found: Callable[[], Found]) -> list[bool]:
+    """Ask for a provider and then for two things more, until "end"; return what each look-up was agreed to."""
     asked: list[bool] = []
 
     def look(_address: Address, agrees: Callable[[], bool]) -> Found:
         asked.append(agrees())
-        return Found()
+        return found()
 
     def questions() -> str:
         find_known(person, {("address",): "a@b.example"}, ASK, look=look)
-        return person.ask(Words("x", "x"), str, option="--x")
+        person.ask(Words("x", "x"), str, option="--x")
+        return person.ask(Words("y", "y"), str, option="--y")
 
-    person = types("n\n<\nn\n<\ny\nend\n")
     assert person.conduct(questions) == "end"
-    assert asked == [False, True]
+    return asked
+
+
+def test_a_provider_that_was_found_is_not_looked_up_twice(types: Callable[[str], Interview]) -> None:
+    def found() -> Found:
+        return Found(origin=Origin.DATABASE, preset=find_preset("ionos"))
+
+    assert looked_up(types("n\n<\nn\n<\ny\nx\n<\nx\nend\n"), found) == [False, True]
+
+
+def test_what_was_not_found_is_looked_up_anew_for_who_comes_back_to_that_question(
+    types: Callable[[str], Interview],
+) -> None:
+    network = iter((Found(), Found(), Found(origin=Origin.EXCHANGER, preset=find_preset("ionos"))))
+    person = types("n\nx\n<\nx\n<\n<\nn\n<\nn\n<\nn\nx\nend\n")
+    assert looked_up(person, lambda: next(network)) == [False] * 3
 
 
 def test_limits_and_filed_mail_are_said_of_a_preset() -> None:
