@@ -38,8 +38,9 @@ def command(config: str | None, *, as_json: bool) -> None:
 
     from relay.admin.unusable import find_backup_trouble, find_unusable
     from relay.model.errors import StorageError
+    from relay.settings.login_sources import STRICT
 
-    settings = load(config, secrets=True, strict=True)
+    settings = load(config, secrets=True, lenience=STRICT)
     if settings.folder.is_dir():
         try:
             mistakes, warnings = find_unusable(settings)

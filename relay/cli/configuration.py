@@ -13,6 +13,7 @@ from relay.cli.output import say
 
 if TYPE_CHECKING:
     from relay.settings import Settings
+    from relay.settings.login_sources import Lenience
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -25,16 +26,16 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
 
 
-def load(config: str | None, *, secrets: bool = False, strict: bool = False) -> "Settings":
+def load(config: str | None, *, secrets: bool = False, lenience: "Lenience | None" = None) -> "Settings":
     """Load the configuration. Raises ConfigurationError.
 
-    `secrets`: the command may log in somewhere, so that passwords, their files and variables are looked at. Unless
-    `strict`, what one account logs in by may be missing, which is that account's trouble alone.
+    `secrets`: the command may log in somewhere, so that passwords, their files and variables are looked at.
+    `lenience`: what of that may be missing; by default what may for a command, all but variables.
     """
     from relay.settings import find_configuration, load_settings
-    from relay.settings.login_sources import LENIENT, STRICT
+    from relay.settings.login_sources import COMMAND
 
-    settings = load_settings(find_configuration(config), secrets=secrets, lenience=STRICT if strict else LENIENT)
+    settings = load_settings(find_configuration(config), secrets=secrets, lenience=COMMAND if lenience is None else lenience)
     require_own_hand(config, settings)
     return settings
 

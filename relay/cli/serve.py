@@ -40,8 +40,9 @@ def command(config: str | None, *, condition: bool) -> None:
     # Until somebody obeys it, SIGHUP would end the process: it waits, and what changes meanwhile is read then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from relay.admin.unusable import warn_of_owner
+    from relay.settings.login_sources import LENIENT
 
-    settings = warn_of_owner(load(config, secrets=True))
+    settings = warn_of_owner(load(config, secrets=True, lenience=LENIENT))
     enter(settings, serves=True, low_ports=any(0 < listener.port < _FIRST_OPEN_PORT for listener in settings.listeners))
     from relay import logs
     from relay.supervisor import Service

@@ -96,10 +96,12 @@ class Lenience(NamedTuple):
 
     names: Collection[str] = ()
     everything: bool = False
+    but_variables: bool = False
+    """Whether variables must be there all the same."""
 
     def covers(self, name: str) -> bool:
         """Return whether this source may be missing."""
-        return self.everything or name in self.names
+        return name in self.names or (self.everything and not (self.but_variables and name.startswith("$")))
 
 
 def lenient_to(sources: Iterable[LoginSource]) -> Lenience:
@@ -109,3 +111,5 @@ def lenient_to(sources: Iterable[LoginSource]) -> Lenience:
 
 STRICT: Final = Lenience()
 LENIENT: Final = Lenience(everything=True)
+COMMAND: Final = Lenience(everything=True, but_variables=True)
+"""Of what a command reads: its shell lacks the variables of the unit, which is no trouble of the account."""

@@ -40,6 +40,21 @@ def test_nobody_is_there_to_reload(run: Run) -> None:
     assert said.err.startswith("The service is not running (")
 
 
+@pytest.mark.parametrize("arguments", [["queue", "run"], ["poll"], ["account", "test", "sales"]])
+def test_a_variable_that_only_the_unit_has_is_no_trouble_of_the_account(
+    arguments: list[str], run: Run, config: Path
+) -> None:
+    text = config.read_text()
+    at = text.index("[account.smtp]") + len("[account.smtp]")
+    config.write_text(f'{text[:at]}\nusername = "u"\npassword_env = "ONLY_THE_UNIT_HAS_IT"{text[at:]}')
+    said = run(*arguments)
+    assert said.status == 2
+    assert "account[sales].smtp.password_env" in said.err
+    assert "the unit reads it from /etc/relay/environment, a command from where it is run" in said.err
+    (sales, *_) = run("account", "list", "--json").json
+    assert (sales["state"], sales["paused_since"]) == ("not tried yet", None)
+
+
 def test_who_changed_something_is_logged_on_standard_error_where_the_log_has_no_file(
     run: Run, config: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

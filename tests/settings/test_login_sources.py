@@ -86,6 +86,7 @@ def test_an_empty_value_and_a_variable_that_is_not_set_are_like_a_file_that_is_g
         words = explain(Reply(code=535, enhanced="5.7.8", text=str(error.value)), language, account="sales")
         assert words is not None
         assert "relay account edit sales --password" in words.advice
+        assert ("/etc/relay/environment" in words.advice) is (key == "password_env"), "which a shell does not read"
 
 
 def test_what_becomes_empty_is_a_mistake_of_the_change(tmp_path: Path) -> None:

@@ -41,14 +41,25 @@ _SECRETS: Final = {
     "password": ("password", "Passwort", "--password"),
     "client_secret": ("client secret", "Clientgeheimnis", "--client-secret"),
 }
+_WHERE_EN: Final = (
+    "Set it: the service reads it from /etc/relay/environment, a command from its own shell. Or give the secret anew:"
+)
+_WHERE_DE: Final = (
+    "Setzen Sie sie: Der Dienst liest sie aus /etc/relay/environment, ein Befehl aus der Shell, in der er läuft. Oder"
+    " geben Sie das Geheimnis neu ein:"
+)
 _NO_SECRET: Final = {
     (key, how): Row(
         name=f"{key}_{how}",
         about=About.LOGIN,
         stages=frozenset({Stage.LOGIN}),
-        english=say(in_english.format(secret=english), f'Give it anew: "relay account edit {{account}} {option}".'),
+        english=say(
+            in_english.format(secret=english),
+            f'{_WHERE_EN if how == "env" else "Give it anew:"} "relay account edit {{account}} {option}".',
+        ),
         german=say(
-            in_german.format(secret=german), f"Geben Sie es neu ein: „relay account edit {{account}} {option}“."
+            in_german.format(secret=german),
+            f"{_WHERE_DE if how == 'env' else 'Geben Sie es neu ein:'} „relay account edit {{account}} {option}“.",
         ),
     )
     for key, (english, german, option) in _SECRETS.items()
