@@ -35,7 +35,8 @@ def load(config: str | None, *, secrets: bool = False, lenience: "Lenience | Non
     from relay.settings import find_configuration, load_settings
     from relay.settings.login_sources import COMMAND
 
-    settings = load_settings(find_configuration(config), secrets=secrets, lenience=COMMAND if lenience is None else lenience)
+    lenience = COMMAND if lenience is None else lenience
+    settings = load_settings(find_configuration(config), secrets=secrets, lenience=lenience)
     require_own_hand(config, settings)
     return settings
 

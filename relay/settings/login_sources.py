@@ -72,9 +72,13 @@ def find_command(account: Mapping[str, Any], key: str) -> str:
         return ""
     option = "--client-secret"
     if key.startswith("password"):
-        # One question is enough where servers have a password together.
-        values = {kind: table.get(key) for kind in SERVER_TABLES if isinstance(table := account.get(kind), dict)}
-        sends, collects = values.get("smtp"), values.get("pop3")
+        # One question is enough where servers have a password together; emptied values of two users look equal.
+        logins = {
+            kind: (table[key], table.get("username"))
+            for kind in SERVER_TABLES
+            if isinstance(table := account.get(kind), dict) and key in table
+        }
+        sends, collects = logins.get("smtp"), logins.get("pop3")
         apart = collects is not None and collects != sends
         option = " ".join(["--password"] * (sends is not None) + ["--pop3-password"] * apart)
     return f"relay account edit {shlex.quote(name)} {option}"

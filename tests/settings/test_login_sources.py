@@ -25,6 +25,16 @@ from tests.peers.relay_process import ANNA, make_account, write_config
             "password_file",
             "--password --pop3-password",
         ),
+        (
+            {"smtp": {"password": "", "username": "a"}, "pop3": {"password": "", "username": "b"}},
+            "password",
+            "--password --pop3-password",
+        ),
+        (
+            {"smtp": {"password": "", "username": "a"}, "pop3": {"password": "", "username": "a"}},
+            "password",
+            "--password",
+        ),
         ({"smtp": {}, "pop3": {"password_file": "q"}}, "password_file", "--pop3-password"),
         ({"oauth": {"client_secret_file": "q"}}, "client_secret_file", "--client-secret"),
         ({"oauth": {"private_key": "q"}}, "private_key", ""),
