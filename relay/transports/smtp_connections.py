@@ -14,6 +14,7 @@ from relay.model.credential import Credential, Identity
 from relay.model.errors import CredentialError, RelayError
 from relay.model.mail import Pause
 from relay.model.reply import Reply
+from relay.rules.answers.token_rows import PAUSED
 from relay.runtime import Runtime
 from relay.upstream.smarthost import ConnectError, Connection, connect
 from relay.upstream.transaction import Stage
@@ -122,7 +123,7 @@ class Connections:
                 raise ConnectError(Stage.AUTH, Reply(code=0, enhanced="4.3.0", text=str(error))) from error
         for pause in pauses:
             if pause.account == self._account:
-                text = f"the account is paused: {pause.reason}"
+                text = f"{PAUSED}: {pause.reason}"
                 raise ConnectError(Stage.AUTH, Reply(code=535, enhanced="5.7.0", text=text))
 
     def paused(self) -> None:

@@ -22,6 +22,9 @@ _MISSING: Final = re.compile(
     r"|(?:_command)?: is (empty) in the configuration)"
 )
 """What `relay/settings/secrets.py` says of a secret that is missing."""
+PAUSED: Final = "the account is paused"
+"""How it begins where a pause stops a mail; the pause's reason follows."""
+_PAUSED: Final = re.compile(rf"\A{PAUSED}: (?:[2-5][0-9]{{2}} )?(?:[245]\.[0-9]{{1,3}}\.[0-9]{{1,3}} )?")
 _KEY_GONE: Final = re.compile(r"\b(?:certificate|private_key) [^\n]*: can't be read: No such file or directory")
 _HOW: Final = {
     "file": (
@@ -128,6 +131,7 @@ def nobody_signed_in(account: str) -> str:
 
 def is_ours(text: str) -> bool:
     """Return whether we say it ourselves, as an account has nothing to log in with; no server was asked then."""
+    text = _without_pause(text)
     return text.startswith(f"{NO_TOKEN}: ") or SIGN_IN in text or _find_missing(text) is not None
 
 
@@ -142,7 +146,7 @@ def says_of_token(text: str) -> Row | None:
         return missing
     if NO_TOKEN not in text and SIGN_IN not in text:
         return None
-    if text.startswith(_NOBODY):
+    if _without_pause(text).startswith(_NOBODY):
         return _FIRST
     if (found := _OF_ISSUER.search(text[:_LONGEST])) is not None:
         from relay.rules.answers.sign_in import find_sign_in_row  # noqa: PLC0415 - long tables, and few accounts need it
@@ -150,6 +154,11 @@ def says_of_token(text: str) -> Row | None:
         if (row := find_sign_in_row(found[1] or found[2], text)) is not None:
             return row
     return _SIGN_IN if SIGN_IN in text else None
+
+
+def _without_pause(text: str) -> str:
+    """Return why an account is paused, of what is said of a mail that the pause stops, without the codes."""
+    return _PAUSED.sub("", text, count=1)
 
 
 def _find_missing(text: str) -> Row | None:

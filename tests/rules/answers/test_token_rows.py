@@ -25,8 +25,10 @@ from relay.rules.answers.token_rows import is_ours, nobody_signed_in, quotes_iss
          "has expired", "abgelaufen"),
     ],
 )  # fmt: skip
-def test_each_has_words_in_both_languages(text: str, english: str, german: str) -> None:
-    reply = Reply(code=535, enhanced="5.7.8", text=text)
+@pytest.mark.parametrize("before", ["", "the account is paused: 535 5.7.8 "])
+def test_each_has_words_in_both_languages(before: str, text: str, english: str, german: str) -> None:
+    reply = Reply(code=535, enhanced="5.7.8", text=before + text)
+    assert is_ours(reply.text)
     for language, part in (("en", english), ("de", german)):
         for stage in (None, Stage.LOGIN):
             words = explain(reply, language, account="sales", stage=stage)
@@ -49,6 +51,7 @@ def test_what_the_issuer_says_for_now_is_not_of_the_login() -> None:
         ("password_file /x: can't be read: No such file or directory", True, False),
         ("Authentication failed: no token: given", False, False),
         ("password incorrect", False, False),
+        ("the account is paused: 535 5.7.8 password incorrect", False, False),
     ],
 )
 def test_what_we_say_is_told_from_what_a_provider_says(text: str, ours: bool, quotes: bool) -> None:
