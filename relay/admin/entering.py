@@ -152,7 +152,8 @@ def open_storage(settings: "Settings", *, serves: bool = False, makes: bool = Fa
     if file is None or file.exists():
         raise NothingStoredError(NONE_YET)
     if not file.parent.is_dir():
-        raise StorageError(f"{file}: No such file or directory")
+        missing = StorageError if settings.folder.is_dir() else NothingStoredError
+        raise missing(f"{file}: No such file or directory")
     if ask_service(settings.folder).running is Running.YES:
         raise StorageError(f"{file}: {GONE}")
     raise NothingStoredError(f"{file}: {NONE_YET}")

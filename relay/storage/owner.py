@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.model.errors import StorageError
+from relay.model.errors import NothingStoredError, StorageError
 from relay.settings.advice import group_of
 from relay.storage.child import ask_another
 
@@ -93,6 +93,8 @@ def find_owner(folder: Path) -> Owner | None:
                 f" a link there. Shut it to them (chmod go-w {part}), or give the folder to the user who runs the"
                 " service (chown)"
             )
+    except FileNotFoundError as error:
+        raise NothingStoredError(f"{folder}: {error.strerror}") from None
     except OSError as error:
         raise StorageError(f"{folder}: {error.strerror}") from None
     return None

@@ -32,6 +32,14 @@ def test_before_anything_has_run_they_are_listed_as_the_configuration_has_them(r
     assert [row["name"] for row in run("account", "list", "--json").json] == ["sales", "old", "inbox"]
     assert not (config.parent / "relay.db").exists()
     assert run("queue", "list").status == 1, "what asks for more is refused as before"
+    config.write_text(config.read_text() + '\n[storage]\nfolder = "not/made"\n')
+    again = run("account", "list")
+    assert (again.status, again.out) == (0, said.out)
+    assert again.err.startswith("The service has not run here yet")
+    assert "No such file or directory" in run("queue", "list").err
+    database = f'database = "sqlite:///{config.parent}/no/relay.db"'
+    config.write_text(config.read_text().replace('folder = "not/made"', database))
+    assert run("account", "list").status == 1, "where only the database's folder is not there, something is wrong"
 
 
 @runs_both_ways

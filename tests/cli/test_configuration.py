@@ -82,7 +82,7 @@ def test_a_database_that_cant_be_opened_is_one_line_and_1(run: Run, config: Path
 
 COMMANDS = [
     ("queue", "list", "--json"), ("queue", "run"), ("queue", "hold", "--all", "--yes"), ("trace", "abcdef"),
-    ("account", "list"), ("account", "pause", "sales"), ("backup", "copy.db"),
+    ("account", "pause", "sales"), ("backup", "copy.db"),
 ]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_no_command_makes_a_database(run: Run, config: Path, command: tuple[str,
     assert run(*command).err == f"{NONE_YET}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", [*COMMANDS, ("account", "list")], ids=" ".join)
 def test_no_command_upgrades_a_database(run: Run, config: Path, command: tuple[str, ...]) -> None:
     file = config.parent / "relay.db"
     file.unlink()
