@@ -16,7 +16,7 @@ from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, NothingStoredError, StateConflictError
 from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
-from relay.rules.answers.token_rows import is_ours
+from relay.rules.answers.token_rows import is_ours, quotes_issuer
 from relay.rules.moments import utc_time
 from relay.storage import admin
 from relay.storage.admin import AccountNews, read_news
@@ -28,6 +28,8 @@ from relay.watching.snapshot import AccountState, sign_in_of
 
 _REASONS: Final = ("login refused", "can't log in")
 """Why an account is paused, where no person has done so; the second: no provider has refused it."""
+_PAUSED_BY: Final = ("login refused", "no login")
+"""The same for programs."""
 _LOUD: Final = ("fails", *_REASONS, "not signed in")
 """What a person must see in the list at once."""
 _NOTHING_YET: Final = (
@@ -168,7 +170,7 @@ def view(line: Line) -> Json:
         "active": line.queue.active,
         "held": line.queue.held,
         "paused_since": None if pause is None else utc_time(pause.since),
-        "paused_by": None if pause is None else "command" if pause.by_person else _REASONS[line.lacks_login],
+        "paused_by": None if pause is None else "command" if pause.by_person else _PAUSED_BY[line.lacks_login],
         "reason": "" if pause is None else pause.reason,
         "next_probe": None if pause is None or pause.by_person else utc_time(pause.next_probe),
         "last_sent": utc_time(news.last_sent),
@@ -221,12 +223,14 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
             mend = f'Enter the right password: "relay account edit {quoted} --password".'
             if line.account.oauth is not None:
                 mend = f'Sign in anew: "relay account authorize {quoted}".'
+            meaning = _meaning(line.pause.reason, name, Stage.LOGIN)
             said = parse_stored(line.pause.reason).text if line.lacks_login else line.pause.reason
+            # Our own words are those of the meaning; an issuer's are not.
+            told = "." if line.lacks_login and meaning and not quotes_issuer(said) else f": {_sentence(said)}"
             what = "can't log in" if line.lacks_login else "the provider refuses the login"
             found.append(
-                f"{name}: {what} since {since}: {_sentence(said)}{held_up}"
-                f" Nothing is lost, and nothing expires."
-                f" {_meaning(line.pause.reason, name, Stage.LOGIN) or mend} Then: {test}"
+                f"{name}: {what} since {since}{told}{held_up} Nothing is lost, and nothing expires."
+                f" {meaning or mend} Then: {test}"
             )
     elif line.needs_sign_in:
         found.append(f"{name}: nobody has signed in yet.{held_up} To do so: relay account authorize {quoted}")

@@ -147,6 +147,10 @@ def test_what_we_say_ourselves_is_not_the_providers(capsys: pytest.CaptureFixtur
     assert "CAN'T LOG IN" in out
     assert "sales: can't log in since 2026-05-28" in out
     assert 'Sign in with "relay account authorize sales"' in out
+    assert out.lower().count("signed in") == out.count("account authorize") == 1, "said once"
+    over = "the login is over: relay account authorize sales (invalid_grant: taken back)"
+    quoted = shown(capsys, Line(account=SIGNS_IN, pause=replace(UNSIGNED, reason=f"535 5.7.8 {over}")))
+    assert over in " ".join(quoted.split()), "what the issuer said is quoted"
     assert "refuses" not in out
     assert "535" not in out
-    assert view(Line(account=SIGNS_IN, pause=UNSIGNED))["paused_by"] == "can't log in"
+    assert view(Line(account=SIGNS_IN, pause=UNSIGNED))["paused_by"] == "no login"
