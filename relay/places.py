@@ -33,6 +33,18 @@ def name_file(option: str | None) -> str:
     return option or os.environ.get(VARIABLE, "")
 
 
+def name_option(file: Path) -> str:
+    """Return the option, with a blank before it, by which a command finds a file from wherever it is run."""
+    import shlex  # noqa: PLC0415 - most commands need none
+
+    return f" -c {shlex.quote(str(file.absolute()))}"
+
+
+def repeat_option(config: str | None, file: Path) -> str:
+    """Return the option that the next command needs as well to find the same file; empty where none was given."""
+    return "" if config is None else name_option(file)
+
+
 def is_the_services_own(file: Path) -> bool:
     """Return whether a configuration is the one that the service of this machine, systemd's unit, is started with."""
     return file.absolute() == PLACES[-1]

@@ -11,7 +11,9 @@ from relay.places import (
     find_storage,
     guide,
     is_the_services_own,
+    name_option,
     name_page,
+    repeat_option,
 )
 from tests.peers.relay_process import ROOT
 
@@ -35,6 +37,15 @@ def test_a_link_to_nothing_is_found_so_that_somebody_says_what_is_wrong_with_it(
     monkeypatch.delenv(VARIABLE, raising=False)
     PLACES[0].symlink_to("not-there.toml")
     assert find_file(None) == PLACES[0]
+
+
+def test_the_next_command_finds_the_same_file_from_wherever_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert name_option(Path("my relay.toml")) == f" -c '{tmp_path}/my relay.toml'"
+    assert repeat_option("relay.toml", Path("relay.toml")) == f" -c {tmp_path}/relay.toml"
+    assert repeat_option(None, Path("relay.toml")) == ""
 
 
 def test_one_file_is_the_services_own_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

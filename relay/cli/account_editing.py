@@ -31,10 +31,10 @@ from relay.cli.editing import (
     read_text,
     reload,
     remove,
-    repeat_option,
     require_new,
 )
 from relay.cli.output import say
+from relay.places import repeat_option
 
 if TYPE_CHECKING:
     from relay.settings import Settings
@@ -78,7 +78,8 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     path = find_file(config)
     text = read_text(path)
     changes: Changes = read_changes(KEYS, options)
-    require_new(text, "account", name, advice=f"relay account edit {shlex.quote(name)}, or choose another name")
+    named = shlex.quote(name) + repeat_option(config, path)
+    require_new(text, "account", name, advice=f"relay account edit {named}, or choose another name")
     person = Interview("en")
     address = person.ask(
         texts.ADDRESS, reading.read_mail_address, option="--address", given=changes.get(("address",))
@@ -105,13 +106,12 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     ):
         settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
-    named = shlex.quote(name) + repeat_option(config, path)
     if "pop3" in values and ("pop3", "leave_on_server") not in changes and not person.terminal:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
     elif "pop3" not in values and "pop3" in chosen.known.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {named} --collect")
     _warn(settings, name)
-    reload(settings)
+    reload(config, settings)
     if "oauth" in values:
         account_oauth.say_next(named, values["oauth"])
     else:
@@ -165,7 +165,7 @@ def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401
 
         settings = load(config)
     _warn(settings, name)
-    reload(settings)
+    reload(config, settings)
     if ("oauth", "secret_expires") in changes and not options["client_secret"] and "oauth" in table:
         say(f"The secret itself stays as it is; for another one: relay account edit {named} --client-secret")
     if planned.oauth:
@@ -188,21 +188,22 @@ def remove_(config: str | None, name: str, *, yes: bool) -> None:
     path = find_file(config)
     table = read_table(read_text(path), "account", name)
     waiting = count_open(load(config), name)
-    shown = shlex.quote(name)
+    shown, option = shlex.quote(name), repeat_option(config, path)
     if waiting:
         wait = count(waiting, "mail still waits", "mails still wait")
-        advice = f"relay queue move --from-account {shown} --account OTHER"
+        advice = f"relay queue move --from-account {shown} --account OTHER{option}"
         text = f"{wait} for {name}, and would be held. Remove it all the same"
         confirm_many(text, yes=yes, unasked=f"{wait} for {name}: add --yes to remove it all the same; {advice}")
     elif waiting is None:
-        say(f"Whether mail still waits for {name} can't be told: `relay queue list --account {shown}`", error=True)
+        command = f"relay queue list --account {shown}{option}"
+        say(f"Whether mail still waits for {name} can't be told: `{command}`", error=True)
     settings = remove(config, "account", name)
     say(f"{name} is no longer in {path}")
     for file in sorted({*password_files(table)}):
         say(f"Its password is still in {file}: remove that where nothing else needs it")
     if file := table.get("oauth", {}).get("client_secret_file"):
         say(f"Its client secret is still in {file}: remove that where nothing else needs it")
-    reload(settings)
+    reload(config, settings)
 
 
 class _Edit(NamedTuple):

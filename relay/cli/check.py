@@ -2,7 +2,6 @@
 
 import errno
 import ipaddress
-import shlex
 import socket
 import sys
 from collections.abc import Sequence
@@ -158,12 +157,13 @@ def _describe_presets(settings: "Settings") -> list[str]:
 
 def describe_service(settings: "Settings", service: "Service", digest: str) -> str:
     """Tell whether a service runs, and what makes it take over the file, whose hash on the disk is `digest`."""
+    from relay.places import name_option
     from relay.watching.asking import Running
 
     if service.running is Running.NO and not settings.directory.accounts:
         return f"The service is not running: it waits for its first [[account]] in {settings.path}"
     if service.running is Running.NO:
-        command = f"relay serve -c {shlex.quote(str(settings.path))}"
+        command = f"relay serve{name_option(settings.path)}"
         return f"The service is not running. Start it: systemctl start relay, or here: {command}"
     if service.running is Running.SILENT:
         return f"Whether the service runs can't be told: {service.silence}"

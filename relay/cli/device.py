@@ -61,7 +61,7 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
             raise click.UsageError(f"{key.option} is missing: {key.help[0].lower()}{key.help[1:].rstrip('.')}")
     settings = editing.add(config, "device", name, nest(changes))
     say(f"{name} is in {find_file(config)} now")
-    reload(settings)
+    reload(config, settings)
 
 
 @command.command("remove", short_help="Remove a device from relay.toml.")
@@ -71,4 +71,4 @@ def remove_(config: str | None, name: str) -> None:
     """Remove the device NAME from relay.toml: what comes from its address is no longer its user's."""
     settings = remove(config, "device", name)
     say(f"{name} is no longer in {find_file(config)}")
-    reload(settings)
+    reload(config, settings)

@@ -116,8 +116,7 @@ def command(config: str | None, version: str | None, *, users: bool) -> None:
 
 def write_config(settings: "Settings", version: str, *, config: str | None) -> str:
     """Write the file for Dovecot, with the commands as comments. `config`: what was named with -c."""
-    from shlex import quote
-
+    from relay.places import repeat_option
     from relay.settings.advice import name_user
     from relay.settings.folders import join_group, make_shared, share_existing
 
@@ -127,7 +126,7 @@ def write_config(settings: "Settings", version: str, *, config: str | None) -> s
         "version": version,
         "config": settings.path,
         "name": settings.path.name,
-        "option": "" if config is None else f" -c {quote(str(settings.path))}",
+        "option": repeat_option(config, settings.path),
         "group": group,
         "inboxes": settings.inboxes,
         "join": join_group(owner, group),

@@ -1,7 +1,6 @@
 """What the commands share that change relay.toml: its keys as options, secrets, the change itself, and the reload."""
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -157,11 +156,6 @@ def find_file(config: str | None) -> Path:
     return path
 
 
-def repeat_option(config: str | None, path: Path) -> str:
-    """Return the option that the next command needs as well to find the same file; empty where none was given."""
-    return "" if config is None else f" -c {shlex.quote(str(path.absolute()))}"
-
-
 def read_text(path: Path) -> str:
     """Read a configuration as it stands. Raises ConfigurationError where it can't be read or is not TOML."""
     from relay.settings.document import read_document
@@ -259,12 +253,15 @@ def remove(config: str | None, kind: str, name: str) -> "Settings | None":
         sys.exit(MISUSED)
 
 
-def reload(settings: "Settings | None") -> None:
+def reload(config: str | None, settings: "Settings | None") -> None:
     """Let a running service take a change over, if there is one, and show what it says; without a service say so."""
+    from relay.places import repeat_option
+
     if settings is None:
         return
     if (status := hand_over(settings)) is None:
-        say("The service is not running. Start it: systemctl start relay, or relay serve")
+        option = repeat_option(config, settings.path)
+        say(f"The service is not running. Start it: systemctl start relay, or relay serve{option}")
     elif status:
         sys.exit(status)
 

@@ -19,7 +19,7 @@ from relay.first_steps import texts
 from relay.first_steps.machine import own_names
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
-from relay.places import is_the_services_own
+from relay.places import is_the_services_own, repeat_option
 from relay.settings.hosts import parse_ip
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
     for line in describe_programs(settings, user, account.address, own):
         say(f"  {line}")
     say()
-    option = "" if config is None else f" -c {shlex.quote(str(settings.path))}"
+    option = repeat_option(config, settings.path)
     if not signed_in:
         following = texts.NEXT_SIGN_IN
     elif not works:

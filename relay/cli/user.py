@@ -90,7 +90,7 @@ def add(config: str | None, name: str, *, password: bool, **options: Any) -> Non
         values["password_hash"] = _hash(ask_secret(f"Password of {name}", new=True))
     settings = editing.add(config, "user", name, values)
     say(f"{name} is in {path} now")
-    reload(settings)
+    reload(config, settings)
 
 
 @command.command("remove", short_help="Remove a user from relay.toml.")
@@ -102,7 +102,7 @@ def remove_(config: str | None, name: str) -> None:
     say(f"{name} is no longer in {find_file(config)}")
     if settings is not None and (inbox := settings.inboxes / name).is_dir():
         say(f"The inbox stays where it is, with all mail in it: {inbox}")
-    reload(settings)
+    reload(config, settings)
 
 
 @command.command("password", short_help="Give a user another password, or make the line for relay.toml.")
@@ -124,7 +124,7 @@ def password(config: str | None, name: str | None) -> None:
     hashed = _hash(ask_secret(f"New password of {name}", new=True))
     settings = change(config, path, lambda before: change_table(before, "user", name, {("password_hash",): hashed}))
     say(f"{name} has another password in {path}")
-    reload(settings)
+    reload(config, settings)
 
 
 def _hash(secret: str) -> str:

@@ -7,7 +7,6 @@ What fails, or is interrupted, leaves the old one, and no password.
 import contextlib
 import datetime as dt
 import os
-import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from relay.editing.place import open_place, require_place
 from relay.editing.secret_files import new_secret
 from relay.first_steps.answers import Answers
 from relay.first_steps.composing import compose, has_account, read_before
-from relay.places import PLACES, find_file
+from relay.places import PLACES, find_file, name_option
 from relay.settings import Settings
 from relay.settings.advice import group_of
 from relay.storage.child import as_another
@@ -75,7 +74,7 @@ def require_fillable(path: Path, text: str) -> None:
     """Raise EditError unless a configuration has no account yet."""
     try:
         if has_account(text):
-            option = "" if find_file(None) == path else f" -c {shlex.quote(str(path))}"
+            option = "" if find_file(None) == path else name_option(path)
             raise EditError(
                 f"{path}: has an account already, and `relay init` begins only where there is none. One more:"
                 f" relay account add NAME{option}. What there is: relay check{option}"

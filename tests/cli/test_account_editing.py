@@ -31,7 +31,7 @@ def test_an_account_is_added_with_its_password_in_a_file_of_its_own(run: Run, co
     assert said.out == (
         f"new is in {config} now, and its password in {file}\n"
         "Collected mail stays at the provider for 14 days, so that no trial empties a mailbox (--pop3-leave)\n"
-        "The service is not running. Start it: systemctl start relay, or relay serve\n"
+        f"The service is not running. Start it: systemctl start relay, or relay serve -c {config}\n"
         f"Try it: relay account test new -c {config}\n"
     )
     assert file.read_text() == "geheim\n"
@@ -110,6 +110,11 @@ def test_wrong_usage_changes_nothing(run: Run, config: Path, arguments: tuple[st
     assert "geheim" not in found.err
     assert config.read_bytes() == before
     assert not (config.parent / "secrets").exists()
+
+
+def test_a_name_that_is_there_already_is_edited_in_the_same_file(run: Run, config: Path) -> None:
+    said = run("account", "add", "sales", *SMTP).err
+    assert f"relay account edit sales -c {config}, or choose another name" in said
 
 
 def test_an_address_and_a_password_are_enough(run: Run, config: Path) -> None:
@@ -360,7 +365,7 @@ def test_mail_that_still_waits_is_said_before_an_account_goes(run: Run, config: 
     said = run("account", "remove", "sales")
     assert said.status == 2
     assert "2 mails still wait for sales: add --yes" in said.err
-    assert "relay queue move --from-account sales" in said.err.replace("\n", " ")
+    assert f"relay queue move --from-account sales --account OTHER -c {config}" in said.err.replace("\n", " ")
     change(config, "UPDATE delivery SET state = 'held'")
     assert "2 mails still wait" in run("account", "remove", "sales").err
     said = run("account", "remove", "sales", "--yes")
