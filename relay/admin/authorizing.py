@@ -41,9 +41,10 @@ def keep_credentials(room: Room, account: Account) -> Credentials:
     return Credentials(key, None if account.oauth is None else keep_tokens(room))
 
 
-def authorize(room: Room, name: str, person: Person) -> None:
+def authorize(room: Room, name: str, person: Person, *, trial: str = "") -> None:
     """Let a person sign in for an account, and say how that went. Raises RelayError.
 
+    `trial`: the command that tries the account, where the person is to run it.
     The service, which is another process, takes the login up when it is asked to (`TakeUpLogin`).
     """
     account, language = _find(room, name), room.settings.language
@@ -54,9 +55,8 @@ def authorize(room: Room, name: str, person: Person) -> None:
         person.show(words.ASK_FIRST.by(language).format(page=page))
     tokens = asyncio.run(_sign_in(oauth, keeper, person, language))
     who = stranger(tokens.names, oauth.user) or oauth.user
-    command = f"relay account test {shlex.quote(name)}"
     said = (words.BY_ITSELF if oauth.flow is Flow.APP else words.SIGNED_IN).by(language).format(account=name, who=who)
-    person.show(words.TRY_IT.by(language).format(said=said, command=command))
+    person.show(words.TRY_IT.by(language).format(said=said, command=trial) if trial else said)
 
 
 async def _sign_in(oauth: OAuth, keeper: TokenKeeper, person: Person, language: str) -> Tokens:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from typing import Final
 
 import click
@@ -11,6 +12,7 @@ from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.output import say
 from relay.cli.telling import ask_from, tell
+from relay.places import repeat_option
 
 _LONGEST: Final = 65_536
 _PIECE: Final = 4096
@@ -28,7 +30,8 @@ def authorize(config: str | None, account: str) -> None:
     from relay.cli.alone import open_room
 
     room = open_room(config, serves=True, makes=True)
-    sign_in(room, account, Terminal())
+    named = shlex.quote(account) + repeat_option(config, room.settings.path)
+    sign_in(room, account, Terminal(), trial=f"relay account test {named}")
     tell(ask_from(room, TakeUpLogin(account=account)))
 
 

@@ -40,7 +40,9 @@ def test_who_signs_in_is_stored_and_told_what_to_do_next(
     configure(config, server, flow)
     said = run("account", "authorize", "sales")
     assert (said.status, said.err) == (0, "")
-    assert said.out.endswith(f"{told}. To see whether sending and collecting work: relay account test sales\n")
+    assert said.out.endswith(
+        f"{told}. To see whether sending and collecting work: relay account test sales -c {config}\n"
+    )
     engine = open_engine(load_settings(config).database)
     login = find_login(engine, "sales")
     engine.dispose()
@@ -118,7 +120,7 @@ def test_a_german_office_signs_in_in_german(run: Run, config: Path, server: OAut
     assert "geben Sie den Code " in said.out
     assert f"Achtung: angemeldet haben Sie sich als ben@example.com, das Konto will {USER}. Melden Sie sich" in said.out
     assert "Der Anbieter hat nicht alles gewährt, worum gebeten wurde: mail fehlt." in said.out
-    assert said.out.endswith("Ob Senden und Abholen gehen, zeigt: relay account test sales\n")
+    assert said.out.endswith(f"Ob Senden und Abholen gehen, zeigt: relay account test sales -c {config}\n")
     server.refusal = {"error": "access_denied"}
     said = run("account", "authorize", "sales")
     assert said.status == 1

@@ -92,5 +92,6 @@ def test_a_service_that_runs_hears_of_the_sign_in_once_it_knows_the_account(
         finish(str(config), load_settings(config), TOKEN, tries=True)
         said = capsys.readouterr().out
     assert "sales is signed in as " in said
+    assert "To see whether" not in said  # it is tried at once
     events = [line["event"] for line in lines if line["event"] in ("configuration_reloaded", "admin_action")]
     assert events == ["configuration_reloaded", "admin_action"]
