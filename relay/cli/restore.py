@@ -15,7 +15,7 @@ from relay.model.oauth import KEY_FILE, Flow
 from relay.places import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from relay.settings import Settings
     from relay.settings.login_sources import LoginSource
@@ -225,7 +225,7 @@ def _tell_what_is_left(plan: Plan) -> None:
     say('test it with "relay check", then start the service ("systemctl start relay")')
 
 
-def _tell_what_is_gone(plan: Plan, content: bytes, sources: "Iterable[LoginSource]") -> None:
+def _tell_what_is_gone(plan: Plan, content: bytes, sources: "Sequence[LoginSource]") -> None:
     """Tell what accounts log in by and which files are not there, with the commands that make them anew."""
     from relay.places import CERTIFICATE
     from relay.settings.login_sources import is_gone
@@ -240,6 +240,8 @@ def _tell_what_is_gone(plan: Plan, content: bytes, sources: "Iterable[LoginSourc
         say("give these accounts their secrets again, which are not in the backup; the others work before that, too:")
         for command in commands:
             say(f"  {command}")
+    if variables := sorted({one.name for one in sources if one.is_variable}):
+        say(f"variables are in no backup: set {', '.join(variables)} again, in /etc/relay/environment for the service")
     if is_ours:
         say("make this machine's certificate anew, which is not in the backup; the service does not start without it:")
         say("  relay certificate make")

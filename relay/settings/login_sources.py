@@ -33,7 +33,12 @@ class LoginSource(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether it is a value of the configuration, which is empty."""
-        return self.path is None and not self.name.startswith("$")
+        return self.path is None and not self.is_variable
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is a variable of the environment."""
+        return self.path is None and self.name.startswith("$")
 
 
 def find_login_sources(root: Table, folder: Path) -> Iterator[LoginSource]:

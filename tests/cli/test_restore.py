@@ -223,6 +223,20 @@ def test_after_a_restore_without_secrets_each_command_that_it_names_helps_by_its
     assert new.run("check").status == 0
 
 
+def test_the_variables_are_named_that_are_in_no_backup(
+    old: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", "hunter2")
+    old.config.write_text(old.config.read_text().replace('password = "hunter2"', 'password_env = "MAIL_PASSWORD"'))
+    said = Machine(tmp_path / "new").run("restore", "--yes", str(back_up(old)))
+    assert said.status == 0
+    assert (
+        "\nvariables are in no backup: set $MAIL_PASSWORD again, in /etc/relay/environment for the service\n"
+        in said.out
+    )
+    assert "account edit other" not in said.out
+
+
 def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> None:
     kept, gone = old.hand_in("one", "two")
     backup = back_up(old)
