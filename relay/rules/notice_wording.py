@@ -11,7 +11,7 @@ from relay.model.reply import Reply
 from relay.rules.answers.about import About
 from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.reading import choose_advice, explain, find_row
-from relay.rules.answers.token_rows import is_ours, quotes_issuer
+from relay.rules.answers.token_rows import is_ours, quote_own
 from relay.rules.domains import readable_address
 from relay.rules.notice_mime import plain, safe_domain
 from relay.rules.notice_status import Story
@@ -163,7 +163,7 @@ def _said(language: str, texts: Texts, reply: Reply) -> tuple[str, str]:
     if own is not None:
         return texts.problem_label, own[language]
     if is_ours(reply.text):
-        return texts.problem_label, plain(reply.text) if language == "en" or quotes_issuer(reply.text) else ""
+        return texts.problem_label, plain(quote_own(reply.text, language))
     if reply.code:
         return texts.reply_label, plain(str(reply))
     cause = read_cause(reply.text)

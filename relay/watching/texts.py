@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from relay.rules.answers.connection_rows import explain_cause, read_cause
 from relay.rules.answers.reading import LOGIN_STEP, explain, explain_poll, parse_stored
 from relay.rules.answers.row import Explanation, Stage
-from relay.rules.answers.token_rows import is_ours
+from relay.rules.answers.token_rows import is_ours, quote_own
 from relay.rules.notice_mime import plain
 from relay.rules.states import Grade
 from relay.watching.findings import Finding, Kind
@@ -91,7 +91,7 @@ def _said(words: Language, finding: Finding, language: str) -> tuple[str, str]:
     if detail.startswith(LOGIN_STEP):
         return words.reply, plain(detail.removeprefix(LOGIN_STEP))
     if is_ours(said := parse_stored(detail).text):
-        return words.cause, plain(said)
+        return words.cause, plain(quote_own(said, language))
     if _REPLY.match(detail):
         return words.reply, plain(detail)
     return words.cause, plain(detail)

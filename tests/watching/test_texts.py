@@ -107,7 +107,12 @@ def test_what_the_account_lacks_is_no_refusal_of_the_provider(
     words = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales", detail=said), language, str)
     assert what in words.title
     assert command in words.action
-    assert [value for _, value in words.facts] == [nobody_signed_in("sales")]
+    assert [value for _, value in words.facts] == [nobody_signed_in("sales")] * (language == "en"), (
+        "or it is translated"
+    )
+    over = "the login is over: relay account authorize sales (invalid_grant: taken back)"
+    quoted = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales", detail=over), language, str)
+    assert [value for _, value in quoted.facts] == [over], "what the issuer said is quoted"
     refused = describe(Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="sales", detail="535 5.7.8 no"), language, str)
     assert what not in refused.title
 

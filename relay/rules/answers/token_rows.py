@@ -140,6 +140,11 @@ def quotes_issuer(text: str) -> bool:
     return _OF_ISSUER.search(text[:_LONGEST]) is not None
 
 
+def quote_own(text: str, language: str) -> str:
+    """Return what is quoted, in `de` or `en`, of what we say ourselves (`is_ours`): empty where a row says it all."""
+    return text if language == "en" or quotes_issuer(text) else ""
+
+
 def says_of_token(text: str) -> Row | None:
     """Find the row of what the keeper of tokens says; None where it is not of tokens."""
     if (missing := _find_missing(text)) is not None:
