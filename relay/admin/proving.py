@@ -9,7 +9,8 @@ from relay.model.errors import StorageError
 from relay.settings import ConfigurationError, Settings, load_settings
 from relay.settings.document import Table, read_document
 from relay.settings.environment import find_folder
-from relay.settings.login_sources import find_login_sources, lenient_to
+from relay.settings.login_sources import Lenience, find_login_sources, lenient_to
+from relay.settings.user_passwords import find_lost_passwords
 from relay.storage.child import ask_another
 
 _PATIENCE = 2.0
@@ -19,12 +20,10 @@ _PATIENCE = 2.0
 def prove(config: str | None, path: Path, content: bytes) -> Settings:
     """Check what is to stand in the configuration as `relay check` does; return what it then says.
 
-    What an account logs in by, that the configuration named before and that is missing, is no mistake of the change.
+    What an account or a user logs in by, and that was missing before, is no mistake of the change.
     `config`: the option that named the file. Raises ConfigurationError with a line for each mistake.
     """
-    before = Table(content=read_document(path)[0])
-    sources = find_login_sources(before, find_folder(before, path))
-    settings = load_settings(path, written=content, lenience=lenient_to(sources))
+    settings = load_settings(path, written=content, lenience=tolerate(path))
     require_own_hand(config, settings)
     if settings.folder.is_dir():
         try:
@@ -34,6 +33,12 @@ def prove(config: str | None, path: Path, content: bytes) -> Settings:
         if mistakes:
             raise ConfigurationError(mistakes)
     return settings
+
+
+def tolerate(path: Path) -> Lenience:
+    """Return the lenience to what the configuration lacks as it stands, before a change. Raises ConfigurationError."""
+    before = Table(content=read_document(path)[0])
+    return lenient_to(find_login_sources(before, find_folder(before, path)), find_lost_passwords(before))
 
 
 def count_open(settings: Settings, account: str) -> int | None:

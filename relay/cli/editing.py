@@ -166,10 +166,11 @@ def read_text(path: Path) -> str:
 
 def rehearse(path: Path, edit: Callable[[str], str]) -> None:
     """Raise ConfigurationError with what would be wrong after a change whose secrets are still to be asked for."""
+    from relay.admin.proving import tolerate
     from relay.settings import ConfigurationError, load_settings
 
     try:
-        load_settings(path, secrets=False, written=edit(read_text(path)).encode())
+        load_settings(path, secrets=False, written=edit(read_text(path)).encode(), lenience=tolerate(path))
     except ConfigurationError as error:
         raise _unchanged(path, error) from None
 

@@ -205,16 +205,23 @@ def _tell_what_is_left(plan: Plan) -> None:
     from relay.settings.document import Table, read_document
     from relay.settings.errors import name_place
     from relay.settings.login_sources import find_login_sources
+    from relay.settings.user_passwords import find_password_commands
 
     content = plan.content or b""
     document = read_document(plan.path, content)[0]
-    sources = [*find_login_sources(Table(content=document), plan.settings.folder)]
-    by_command = {name_place(document, one.place) for one in sources if one.is_empty}
+    root = Table(content=document)
+    sources, users = [*find_login_sources(root, plan.settings.folder)], dict(find_password_commands(root))
+    by_command = {name_place(document, place) for place in (*users, *(one.place for one in sources if one.is_empty))}
     blanked = [place for place in plan.manifest.blanked if place not in by_command]
     if plan.content is not None and blanked:
         say(f"put these in again, in {plan.path}: they are not in the backup, and the service does not start before:")
         for place in blanked:
             say(f"  {place}")
+    if plan.content is not None and users:
+        say("give these users their passwords again, which are not in the backup; the service does not start before:")
+        for command in users.values():
+            say(f"  {command}")
+        say(f"  (of a user who needs no password, take the line password_hash out of {plan.path} instead)")
     _tell_what_is_gone(plan, content, sources)
     if lost := _find_lost_logins(plan.settings):
         say("sign in again for these accounts, once the service runs: their logins are not in the backup:")

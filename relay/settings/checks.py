@@ -10,7 +10,9 @@ from relay.settings.document import MAILBOX_TABLES, SERVER_TABLES, Table
 from relay.settings.errors import Finding, Place
 from relay.settings.fields import USER_NAME
 from relay.settings.hosts import parse_ip, parse_network
+from relay.settings.login_sources import STRICT, Lenience
 from relay.settings.oauth_checks import check_oauth
+from relay.settings.user_passwords import NOBODY, has_password
 from relay.settings.validate import describe_missing
 
 T = TypeVar("T")
@@ -28,14 +30,17 @@ _MISSING_FOR_TLS = {
 PASSWORD_SOURCES = ("password", "password_file", "password_env", "password_command")
 
 
-def check_document(root: Table) -> Iterator[Finding]:
-    """Find the errors between parts of a document, whose single values may be wrong as well."""
+def check_document(root: Table, lenience: Lenience = STRICT) -> Iterator[Finding]:
+    """Find the errors between parts of a document, whose single values may be wrong as well.
+
+    `lenience`: what of that by which users log in may be missing, with a warning.
+    """
     if root.content.get("user") == []:
         yield Finding(("user",), describe_missing(("user",)))
     yield from _check_names(root)
     yield from _check_references(root)
     yield from _check_addresses(root)
-    yield from _check_listeners(root)
+    yield from _check_listeners(root, lenience)
     for account in root.tables("account"):
         yield from _check_logins(account)
         yield from check_oauth(account)
@@ -98,8 +103,8 @@ def _check_addresses(root: Table) -> Iterator[Finding]:
                 )
 
 
-def _check_listeners(root: Table) -> Iterator[Finding]:
-    anybody_has_password = any(user.has("password_hash") for user in root.tables("user"))
+def _check_listeners(root: Table, lenience: Lenience) -> Iterator[Finding]:
+    anybody_has_password = has_password(root)
     first: dict[tuple[str, int], int] = {}
     for listener in root.tables("listener"):
         host, port, position = listener.text("host"), listener.number("port"), _position(listener.place)
@@ -115,7 +120,7 @@ def _check_listeners(root: Table) -> Iterator[Finding]:
                     yield Finding((*listener.place, name), reason)
         if listener.flag("require_auth") and not anybody_has_password:
             reason = 'no user has a password_hash, so nobody could send; "relay user password" makes one'
-            yield Finding((*listener.place, "require_auth"), reason)
+            yield Finding((*listener.place, "require_auth"), reason, warning=NOBODY in lenience.names)
         yield from _check_openness(listener)
 
 

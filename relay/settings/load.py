@@ -32,7 +32,7 @@ def load_settings(
 
     Without `secrets`, passwords, their files and variables need not be there: for commands that log in nowhere.
     `written`: what is to stand in the file, in place of what does, so that it can be checked before. `lenience`: what
-    of that by which accounts log in may be missing, with a warning.
+    of that by which accounts and users log in may be missing, with a warning.
     """
     document, digest = read_document(path, written)
     # pydantic costs 60 ms, which --help and a missing file need not wait for.
@@ -40,14 +40,16 @@ def load_settings(
     from relay.settings.checks import check_document  # noqa: PLC0415 - see above
     from relay.settings.environment import check_environment, find_folder  # noqa: PLC0415 - see above
     from relay.settings.presets import check_presets, fill_in  # noqa: PLC0415 - see above
+    from relay.settings.user_passwords import check_passwords, without_blank  # noqa: PLC0415 - see above
     from relay.settings.validate import validate_document  # noqa: PLC0415 - see above
     from relay.settings.warnings import find_warnings  # noqa: PLC0415 - see above
 
     document = fill_in(document)
     root = Table(content=document)
-    validated = validate_document(document)
+    validated = validate_document(without_blank(document))
     findings = [
-        *check_document(root),
+        *check_document(root, lenience),
+        *check_passwords(root, lenience),
         *check_presets(root),
         *check_environment(root, path, os.environ, secrets=secrets, lenience=lenience),
     ]

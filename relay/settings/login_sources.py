@@ -113,9 +113,12 @@ class Lenience(NamedTuple):
         return name in self.names or (self.everything and not (self.but_variables and name.startswith("$")))
 
 
-def lenient_to(sources: Iterable[LoginSource]) -> Lenience:
-    """Return the lenience to what was there before a change: that it is missing is no mistake of the change."""
-    return Lenience(frozenset(one.name for one in sources))
+def lenient_to(sources: Iterable[LoginSource], others: Iterable[str] = ()) -> Lenience:
+    """Return the lenience to what was there before a change: that it is missing is no mistake of the change.
+
+    `others`: names of what the users lack.
+    """
+    return Lenience(frozenset((*(one.name for one in sources), *others)))
 
 
 STRICT: Final = Lenience()

@@ -237,6 +237,36 @@ def test_the_variables_are_named_that_are_in_no_backup(
     assert "account edit other" not in said.out
 
 
+def test_after_a_restore_without_secrets_each_user_gets_his_password_by_itself(tmp_path: Path) -> None:
+    old = Machine(tmp_path / "old", port=9).furnish(tmp_path / "backup")
+    bert = '\n[[user]]\nname = "bert"\naddress = "bert@firma.example"\n'
+    text = old.config.read_text().replace("[[listener]]\n", "[[listener]]\nrequire_auth = true\n", 1)
+    old.config.write_text(text + bert)
+    for name in ("anna", "bert"):
+        assert old.run("user", "password", name, stdin=f"{name}1\n").status == 0
+    backup = back_up(old)
+    shutil.rmtree(old.folder)
+    new = Machine(tmp_path / "new")
+    said = new.run("restore", "--configuration", "--yes", str(backup))
+    assert "before:\n  relay user password anna\n  relay user password bert\n" in said.out
+    assert "put these in again" not in said.out
+    blank = new.config.read_text()
+    refused = new.run("serve")
+    assert refused.status == 2
+    assert 'user[anna].password_hash: is empty, as after a restore without secrets: "relay user password anna"' in (
+        refused.err
+    )
+    for name in ("anna", "bert"):
+        changed = new.run("user", "password", name, stdin=f"{name}2\n")
+        assert (changed.status, changed.err) == (0, "")
+    # Neither a password of users that is missing nor all of them stop what gives an account its own.
+    for text in (blank, blank.replace('password_hash = ""\n', "")):
+        new.config.write_text(text)
+        changed = new.run("account", "edit", "other", "--password", stdin="again\n")
+        assert (changed.status, changed.err) == (0, "")
+        assert new.run("user", "password", "anna", stdin="anna2\n").status == 0
+
+
 def test_what_is_there_stays_and_what_is_missing_comes_back(old: Machine) -> None:
     kept, gone = old.hand_in("one", "two")
     backup = back_up(old)
