@@ -30,16 +30,16 @@ _UNITS = ((86_400_000, "day"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 def command(config: str | None, *, as_json: bool) -> None:
     """Read the configuration and name every mistake in it, one a line; nothing is started.
 
-    If it is good, say what the service does with it, and whether one is running. Root is told as well of each file
-    that who owns the storage folder can't use: the service runs as that user.
+    If it is good, say what the service does with it, and whether one is running. A password that is missing is a
+    warning: it stops its account alone. Root is told as well of each file that who owns the storage folder can't use:
+    the service runs as that user.
     """
     from dataclasses import replace
 
     from relay.admin.unusable import find_backup_trouble, find_unusable
     from relay.model.errors import StorageError
-    from relay.settings.login_sources import STRICT
 
-    settings = load(config, secrets=True, lenience=STRICT)
+    settings = load(config, secrets=True)
     if settings.folder.is_dir():
         try:
             mistakes, warnings = find_unusable(settings)

@@ -19,6 +19,10 @@ from relay.settings.secrets import check_password_file
 
 _CREDENTIALS = Path("/run/credentials")
 """Where systemd puts credentials that only the unit can read."""
+_CREDENTIALS_ADVICE = (
+    f"{_CREDENTIALS} is there only while the unit runs, so commands can't read it: put the password into a file such as"
+    " /etc/relay/secrets/NAME (root:relay, 0640), and name that"
+)
 _SECRET_FILES = {"password_file": "password", "client_secret_file": "client secret"}
 """The keys of files that hold a secret in their first line, and what that is."""
 _ALONE = "this account alone can't log in until it is there"
@@ -92,7 +96,7 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
     if not name:
         return
     file = folder / name
-    if not Path(name).is_absolute() and not isinstance(find_mode(folder), int):
+    if _lacks_folder(name, folder):
         # Each file in it leads to the same finding, which is shown once.
         yield Finding(("storage", "folder"), f"there is no such folder: make it ({folder}), or mend its name")
         return
@@ -105,14 +109,20 @@ def _check_file(table: Table, key: str, folder: Path, *, private: bool = False) 
         yield warn(place, reason)
 
 
+def _lacks_folder(name: str, folder: Path) -> bool:
+    """Return whether a relative name leads nowhere since the whole folder is not there."""
+    return not Path(name).is_absolute() and not isinstance(find_mode(folder), int)
+
+
 def _check_account_file(account: Table, table: Table, key: str, folder: Path, lenience: Lenience) -> Iterator[Finding]:
     """Check a file by which an account logs in; one that may be gone is a warning, with what makes it anew."""
     name = table.text(key)
-    if not name or not (lenience.covers(str(folder / name)) and is_gone(folder / name)):
+    if not name or _lacks_folder(name, folder) or not (lenience.covers(str(folder / name)) and is_gone(folder / name)):
         yield from _check_file(table, key, folder, private=key != "certificate")
         return
-    command = find_command(account.content, key) or "put it there"
-    yield warn((*table.place, key), f"there is no such file ({folder / name}): {_ALONE}: {command}")
+    file, command = folder / name, find_command(account.content, key) or "put it there"
+    advice = f"{_near(file)}{command}" if not file.is_relative_to(_CREDENTIALS) else _CREDENTIALS_ADVICE
+    yield warn((*table.place, key), f"there is no such file ({file}): {_ALONE}: {advice}")
 
 
 def _check_variable(
@@ -150,10 +160,7 @@ def _advise(file: Path, key: str) -> str:
     """Return what to do about a file that can't be read; empty if its content is wrong."""
     mode = find_mode(file)
     if file.is_relative_to(_CREDENTIALS) and not isinstance(mode, int):
-        return (
-            f": {_CREDENTIALS} is there only while the unit runs, so commands can't read it: put the password into a"
-            " file such as /etc/relay/secrets/NAME (root:relay, 0640), and name that"
-        )
+        return f": {_CREDENTIALS_ADVICE}"
     if isinstance(mode, int):
         advice = ": run the command again with sudo before it; `relay check` then tells what lets the service read it"
         return "" if os.access(file, os.R_OK) else advice

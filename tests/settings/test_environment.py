@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import ConfigurationError, load_settings
+from relay.settings.login_sources import LENIENT
 from tests.peers.machine import require_root
 from tests.peers.relay_process import ANNA, make_account, write_config
 
@@ -76,6 +77,12 @@ def test_a_file_of_nearly_the_same_name_is_asked_about(tmp_path: Path) -> None:
             load_settings(configure(tmp_path, name))
         assert asked in error.value.errors[0]
         assert ("did you mean" in error.value.errors[0]) is ("?" in asked)
+
+
+def test_one_that_may_be_gone_is_asked_about_as_well(tmp_path: Path) -> None:
+    (tmp_path / "sales.password").write_text("hunter2\n")
+    (warning,) = load_settings(configure(tmp_path, "sale.password"), lenience=LENIENT).warnings
+    assert 'until it is there: did you mean "sales.password"? Else relay account edit sales --password' in warning
 
 
 def test_a_storage_folder_that_is_not_there_is_one_error_not_one_of_each_file(tmp_path: Path) -> None:
