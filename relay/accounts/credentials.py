@@ -37,6 +37,9 @@ class PasswordCredential:
         """Read the password. Raises CredentialError, which names its source and nothing of its content."""
         return await asyncio.to_thread(read_secret, self.source)
 
+    async def secret_after(self, refused: str) -> None:
+        """Return None: only a person gives another password."""
+
     async def revision(self, key: bytes, *, by_person: bool = False) -> str:
         """Hash the password; of a command that gives it only the command, unless a person asks for a look.
 

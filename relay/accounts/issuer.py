@@ -13,7 +13,7 @@ from relay.accounts.assertions import client_assertion, service_assertion
 from relay.model.errors import CredentialError
 from relay.model.oauth import OAuth, Provider
 from relay.rules.answers.token_rows import NO_TOKEN
-from relay.rules.oauth_answers import DeviceCode, Hides, Refusal, Tokens, read_device_code, read_tokens
+from relay.rules.oauth_answers import DeviceCode, Hides, Meaning, Refusal, Tokens, read_device_code, read_tokens
 from relay.rules.oauth_provider import endpoints_of, scopes_of
 from relay.settings.secrets import read_secret
 from relay.upstream.posting import Post, PostError, post_form
@@ -101,6 +101,12 @@ class Issuer:
         else:
             return answer.status, answer.body, _veil(form)
         raise CredentialError(reason)
+
+
+def refused(host: str, refusal: Refusal) -> CredentialError:
+    """Return the error of an issuer that gives no token; only a person can help where it refuses the program."""
+    permanent = refusal.meaning in (Meaning.APP, Meaning.ENDED)
+    return CredentialError(f"{NO_TOKEN}: {host} {'refuses: ' if permanent else 'says: '}{refusal}", permanent=permanent)
 
 
 def _veil(form: Mapping[str, str]) -> Hides:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from relay.accounts.content import Content, pack, unpack
-from relay.accounts.issuer import Issuer
+from relay.accounts.issuer import Issuer, refused
 from relay.accounts.lifetimes import Lifetimes
 from relay.accounts.sealing import Sealer
 from relay.model.errors import CredentialError, SignInNeededError, StorageError
 from relay.model.oauth import Flow, OAuth, StoredLogin
-from relay.rules.answers.token_rows import NO_TOKEN, nobody_signed_in, sign_in_command
+from relay.rules.answers.token_rows import nobody_signed_in, sign_in_command
 from relay.rules.oauth_answers import Meaning, Refusal, Tokens, refresh_margin
 from relay.rules.oauth_ends import remark_on_end, renewed
 from relay.rules.oauth_provider import binding_of
@@ -43,6 +43,9 @@ _PATIENCE: Final = 45.0
 """Seconds for a refresh, with what another one before it takes; a lease is longer."""
 _LOOK: Final = 0.1
 """Seconds between two looks whether another's refresh is done."""
+_YOUNG: Final = 100
+"""Milliseconds, for each second of the time before its end in which a token is refreshed: if one as young as that is
+refused, another one would be, too. A minute of an hour."""
 _LONGEST_REST: Final = 10.0
 """Seconds after a refresh that came to nothing in which the token at hand is used without another one."""
 
@@ -104,6 +107,20 @@ class TokenKeeper:
             if again is None or again.ended or not self._holds(again):
                 raise
             return (await self._open(oauth, again)).access
+
+    async def token_after(self, oauth: OAuth, refused: str) -> str | None:
+        """Return another token than one that a server has refused; None where that one has only just come.
+
+        Raises CredentialError, where the issuer gives none: then it is known why the server refuses.
+        """
+        login = await self.find(oauth)
+        if login is not None and login.sealed:
+            at_hand = (await self._open(oauth, login)).access
+            if at_hand != refused:
+                return at_hand
+            if 0 <= self._now() - login.got_at < refresh_margin(_life(login)) * _YOUNG:
+                return None
+        return (await self.renew(oauth)).access
 
     async def renew(self, oauth: OAuth) -> Tokens:
         """Refresh a login now, to see what the issuer says. Raises CredentialError."""
@@ -277,12 +294,6 @@ class TokenKeeper:
 
 def _nobody(oauth: OAuth) -> SignInNeededError:
     return SignInNeededError(nobody_signed_in(oauth.account))
-
-
-def refused(host: str, refusal: Refusal) -> CredentialError:
-    """Return the error of an issuer that gives no token; only a person can help where it refuses the program."""
-    permanent = refusal.meaning in (Meaning.APP, Meaning.ENDED)
-    return CredentialError(f"{NO_TOKEN}: {host} {'refuses: ' if permanent else 'says: '}{refusal}", permanent=permanent)
 
 
 def _life(login: StoredLogin) -> int:

@@ -33,6 +33,10 @@ class TokenCredential:
         """Return a token that holds for a while, refreshed if need be. Raises CredentialError."""
         return await self.keeper.token(self.oauth)
 
+    async def secret_after(self, refused: str) -> str | None:
+        """Return another token than one that a server has refused; None where that is new. Raises CredentialError."""
+        return await self.keeper.token_after(self.oauth, refused)
+
     async def revision(self, key: bytes, *, by_person: bool = False) -> str:
         """Hash when somebody signed in, and what proves the client; never what an issuer renews.
 

@@ -58,6 +58,13 @@ class Credential(Protocol):
         It limits its own time. Raises CredentialError, which says whether only a person can help.
         """
 
+    async def secret_after(self, refused: str) -> str | None:
+        """Return another secret in place of one that a server has refused; None where there is none.
+
+        A token may end before its time, as when a person changes the password at the provider: then only its issuer
+        knows whether the login goes on. Raises CredentialError, which says why it does not.
+        """
+
     async def revision(self, key: bytes, *, by_person: bool = False) -> str:
         """Return a keyed hash that changes when a person has changed what is sent, and never because it rotates.
 

@@ -22,7 +22,7 @@ from relay.upstream.pop3_login import log_in
 from relay.upstream.pop3_stream import Pop3Stream
 from relay.upstream.secrecy import Veil
 from relay.upstream.stream import StreamLost
-from relay.upstream.witness import Witness, ignore
+from relay.upstream.witness import Witness, ignore, only
 
 PATIENCE = 60.0
 """Seconds without progress after which the connection is given up."""
@@ -38,6 +38,8 @@ _MOST_CAPABILITIES = 200
 """Lines of an answer to CAPA."""
 _LONGEST_ID = 255
 """Octets of a unique id as it is; RFC 1939 allows 70."""
+_FOR_NOW = re.compile(r"(?i)\[(IN-USE|SYS/TEMP|LOGIN-DELAY)")
+"""How a refusal begins that is none of the login itself (RFC 2449 section 8, RFC 3206)."""
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 
 
@@ -204,8 +206,21 @@ def _digest(unique_id: bytes) -> bytes:
 async def open_pop3(
     server: MailboxServer, credential: Credential, *, patience: float = PATIENCE, passed: Witness = ignore
 ) -> Pop3Session:
-    """Connect, encrypt and log in. Raises Pop3Error, or CredentialError before anything is connected."""
+    """Connect, encrypt and log in. Raises Pop3Error; CredentialError without a secret, or without another one."""
     secret = await credential.secret()
+    try:
+        return await _open(server, credential, secret, patience, passed)
+    except Pop3Error as error:
+        refused = error.stage is Pop3Stage.LOGIN and not _FOR_NOW.match(error.text)
+        other = await credential.secret_after(secret) if refused else None
+        if other is None:
+            raise
+    return await _open(server, credential, other, patience, only(Pop3Stage.LOGIN, passed))
+
+
+async def _open(
+    server: MailboxServer, credential: Credential, secret: str, patience: float, passed: Witness
+) -> Pop3Session:
     secured, veil = server.security is not Security.NONE, Veil(server.username, secret)
     try:
         context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify) if secured else None

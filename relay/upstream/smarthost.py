@@ -27,7 +27,7 @@ from relay.upstream.transaction import (
     Timeouts,
     transact,
 )
-from relay.upstream.witness import Witness, ignore
+from relay.upstream.witness import Witness, ignore, only
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")
@@ -119,12 +119,23 @@ async def connect(
     timeouts: Timeouts = TIMEOUTS,
     passed: Witness = ignore,
 ) -> Connection:
-    """Connect and log in. Raises ConnectError, or CredentialError before anything is connected."""
-    secret = None if credential is None else await credential.secret()
-    opening = _Opening(server, hostname, timeouts, secret, passed)
+    """Connect and log in. Raises ConnectError; CredentialError without a secret, or without another one."""
+    if credential is None:
+        return await _open(_Opening(server, hostname, timeouts, None, passed), None)
+    secret = await credential.secret()
     try:
-        async with asyncio.timeout(timeouts.opening):
-            return await opening.run(None if credential is None else credential.mechanisms)
+        return await _open(_Opening(server, hostname, timeouts, secret, passed), credential.mechanisms)
+    except ConnectError as error:
+        other = await credential.secret_after(secret) if error.login_refused else None
+        if other is None:
+            raise
+    return await _open(_Opening(server, hostname, timeouts, other, only(Stage.AUTH, passed)), credential.mechanisms)
+
+
+async def _open(opening: "_Opening", mechanisms: Sequence[str] | None) -> Connection:
+    try:
+        async with asyncio.timeout(opening.timeouts.opening):
+            return await opening.run(mechanisms)
     except BaseException as error:
         opening.close()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
@@ -141,7 +152,7 @@ class _Opening:
     ) -> None:
         self._server = server
         self._hostname = hostname
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._secret = secret
         self._client: aiosmtplib.SMTP | None = None
         self._veil = Veil(server.username, secret)
@@ -154,14 +165,14 @@ class _Opening:
         context = None
         if server.security is not Security.NONE:
             context = await asyncio.to_thread(tls_context, server.ca_file, verify=server.verify)
-        connected = await dial(server.host, server.port, seconds=self._timeouts.connect)
+        connected = await dial(server.host, server.port, seconds=self.timeouts.connect)
         self._client = client = aiosmtplib.SMTP(
             hostname=server.host,  # which the certificate must name
             sock=connected,
             use_tls=server.security is Security.TLS,
             start_tls=False,
             local_hostname=self._hostname,
-            timeout=self._timeouts.connect,
+            timeout=self.timeouts.connect,
             tls_context=context,
         )
         greeting = await client.connect()
@@ -185,7 +196,7 @@ class _Opening:
         if client.transport is None:
             raise self._lack("4.4.2", "the connection was lost")
         return Connection(
-            SmtpStream(client.transport, self._veil), _features(client), self._timeouts, self._logins(client)
+            SmtpStream(client.transport, self._veil), _features(client), self.timeouts, self._logins(client)
         )
 
     def _pass(self, said: str = "") -> None:

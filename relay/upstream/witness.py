@@ -10,3 +10,13 @@ Witness: TypeAlias = Callable[[str, str, asyncio.BaseTransport | None], None]
 
 def ignore(_stage: str, _said: str, _transport: asyncio.BaseTransport | None) -> None:
     """Be the witness who tells nobody."""
+
+
+def only(stage: str, passed: Witness) -> Witness:
+    """Return a witness that tells `passed` of one stage alone, as where the others have been told before."""
+
+    def tell(reached: str, said: str, transport: asyncio.BaseTransport | None) -> None:
+        if reached == stage:
+            passed(reached, said, transport)
+
+    return tell

@@ -341,3 +341,25 @@ async def test_nothing_shows_a_token(office: Office) -> None:
     await keeper.token(office.oauth())
     shown = repr(keeper) + repr(keeper._opened) + repr(keeper._unsaved)
     assert not any(secret in shown for secret in office.server.issued)
+
+
+async def test_a_token_that_a_server_refuses_before_its_end_is_refreshed_once(office: Office) -> None:
+    keeper, oauth = await office.signed_in(), office.oauth()
+    first = await keeper.token(oauth)
+    assert await keeper.token_after(oauth, first) is None  # it is brand-new: another one would be refused, too
+    office.now += MARGIN // 10
+    second = await keeper.token_after(oauth, first)
+    assert second not in (None, first)
+    assert await keeper.token(oauth) == await keeper.token_after(oauth, first) == second
+    assert len(office.server.asked) == 1
+
+
+async def test_a_login_that_a_server_refuses_since_it_is_over_is_known_to_be_over(office: Office) -> None:
+    keeper, oauth = await office.signed_in(), office.oauth()
+    first = await keeper.token(oauth)
+    office.server.revoke()
+    office.now += MARGIN // 10
+    for _ in range(2):
+        with pytest.raises(SignInNeededError, match="the login is over: relay account authorize sales"):
+            await keeper.token_after(oauth, first)
+    assert len(office.server.asked) == 1

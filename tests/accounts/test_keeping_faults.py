@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from relay.accounts import keeping
 from relay.accounts.keeping import TokenKeeper
 from relay.model.errors import CredentialError
 from relay.storage.engine import open_engine
@@ -30,6 +33,15 @@ STEPS = st.lists(
 )
 _LOSE = "CREATE TRIGGER lose BEFORE UPDATE OF sealed ON login BEGIN SELECT RAISE(ABORT, 'lost'); END"
 """The database takes leases, and loses what a refresh brings."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _waits() -> Iterator[None]:
+    """Wait for no other node's refresh: no time passes meanwhile, so that its lease does not end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keeping, "_PATIENCE", 0.5)
+        patch.setattr(keeping, "_LOOK", 0.01)
+        yield
 
 
 async def befall(office: Office, nodes: list[TokenKeeper], what: str, value: int) -> None:

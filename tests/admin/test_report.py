@@ -49,7 +49,8 @@ def test_the_journal_is_that_of_the_unit_alone(config: Path, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("log", "words"), [("", "journalctl"), ('file = "none.log"', "No such file"), ('file = "pipe"', "is no plain file")]
+    ("log", "words"),
+    [("", "journalctl"), ('file = "none.log"', "is not there yet"), ('file = "pipe"', "is no plain file")],
 )
 def test_where_the_log_is_or_why_not_is_said(config: Path, log: str, words: str) -> None:
     os.mkfifo(config.parent / "pipe")

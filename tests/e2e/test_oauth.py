@@ -134,6 +134,7 @@ def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server
             relay.send(USER, 3)
             (paused,) = relay.wait_for("account_paused", account="anna")
             assert "the login is over: relay account authorize anna (invalid_grant" in paused["reply"]
+            server.life = 3600  # who was refused waits for seconds at Dovecot
             with ThreadPoolExecutor() as threads:
                 list(threads.map(lambda _: authorize(relay, server), range(2)))
             postfix.wait_for("customer@example.net", 4)
@@ -141,6 +142,29 @@ def test_a_login_that_is_over_is_told_once_with_the_command_that_mends_it(server
             assert len(relay.find("account_resumed", account="anna", reason="the login works again")) == 1
         (alert,) = [one for one in notices(tmp_path) if "Account anna cannot log in" in one["Subject"]]
         assert "relay account authorize anna" in alert.get_content()
+        look_for_secrets(server, tmp_path)
+
+
+def test_a_token_that_is_withdrawn_before_its_end_is_replaced_and_nobody_notices(
+    server: OAuthServer, tmp_path: Path
+) -> None:
+    """As where somebody changes the password at the provider, and the login goes on."""
+    server.life = 40
+    with provider(server) as (postfix, dovecot):
+        config = write_config(tmp_path, accounts=[account_at(postfix, dovecot, server.settings("device"))], archive=[])
+        with RelayProcess(config) as relay:
+            authorize(relay, server)
+            came = time.monotonic()
+            relay.send(USER)
+            postfix.wait_for("customer@example.net")
+            relay.stop()
+            wait_until(lambda: time.monotonic() - came > 3, what="a token that is not brand-new")
+            server.withdraw()
+            relay.start()
+            relay.send(USER)
+            postfix.wait_for("customer@example.net", 2)
+        assert "authentication failed" in postfix.log
+        assert_nobody_saw_a_failure(relay, tmp_path)
         look_for_secrets(server, tmp_path)
 
 

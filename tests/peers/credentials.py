@@ -24,12 +24,18 @@ class Token:
         self.grant = 1
         self.given: list[str] = []
         self.fault: CredentialError | None = None
+        self.has_another = False
+        """Whether another one is given in place of one that was refused."""
 
     async def secret(self) -> str:
         if self.fault is not None:
             raise self.fault
         self.given.append(f"token-{self.grant}-{len(self.given)}")
         return self.given[-1]
+
+    async def secret_after(self, refused: str) -> str | None:
+        assert refused == self.given[-1]
+        return await self.secret() if self.has_another else None
 
     async def revision(self, key: bytes, *, by_person: bool = False) -> str:  # noqa: ARG002 - the same for everybody
         return keyed_hash(key, self.grant)

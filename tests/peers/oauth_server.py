@@ -132,6 +132,11 @@ class OAuthServer:
             self._refresh.clear()
             self._access.clear()
 
+    def withdraw(self) -> None:
+        """End all access tokens; the logins go on."""
+        with self._lock:
+            self._access.clear()
+
     def holds(self, access: str) -> bool:
         """Tell whether an access token still holds."""
         with self._lock:

@@ -60,3 +60,23 @@ async def test_a_refusal_shows_no_token(reply: str) -> None:
         await try_(f"{OFFERS}C: AUTH XOAUTH2\nS: {reply}\n! silence", "xoauth2")
     assert error.value.stage is Pop3Stage.LOGIN
     assert "token" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("says", "has_another", "logins"),
+    [("[AUTH] no", True, 2), ("no", True, 2), ("[AUTH] no", False, 1), ("[IN-USE] locked", True, 1)],
+)
+async def test_in_place_of_a_token_that_is_refused_another_one_is_tried_once(
+    says: str, logins: int, *, has_another: bool
+) -> None:
+    token = Token()
+    token.mechanisms, token.has_another = ("xoauth2",), has_another
+    refused = f"{OFFERS}C: AUTH XOAUTH2\nS: + \nC: .*\nS: -ERR {says}\n! silence"
+    async with Dialogue(refused, f"{OFFERS}C: AUTH XOAUTH2\nS: + \nC: .*\nS: +OK\n{AFTER}") as server:
+        where = Pop3Server(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        if logins == 2:
+            (await open_pop3(where, token, patience=5)).close()
+        else:
+            with pytest.raises(Pop3Error):
+                await open_pop3(where, token, patience=5)
+        assert server.connections == len(token.given) == logins

@@ -295,3 +295,28 @@ async def test_an_international_address_is_asked_for_only_where_the_server_takes
 async def test_a_lost_connection_is_said() -> None:
     with pytest.raises(StreamLost):
         await rehearse(f"{BARE}C: MAIL .*\n! close")
+
+
+@pytest.mark.parametrize("has_another", [True, False])
+async def test_in_place_of_a_token_that_is_refused_another_one_is_tried_once(*, has_another: bool) -> None:
+    token = Token()
+    token.mechanisms, token.has_another = ("xoauth2",), has_another
+    refused = f"{TOKENS}C: AUTH XOAUTH2\nS: 334 \nC: .*\nS: 535 5.7.8 no\n! silence"
+    taken = f"{TOKENS}C: AUTH XOAUTH2\nS: 334 \nC: .*\nS: 235 2.7.0 ok\nC: QUIT\nS: 221 bye"
+    told: list[str] = []
+    async with Dialogue(refused, taken) as server:
+        settings = SmtpServer(host="127.0.0.1", port=server.port, security=Security.NONE, username="u")
+        opening = connect(
+            settings,
+            hostname="x",
+            credential=token,
+            timeouts=QUICK,
+            passed=lambda stage, _said, _transport: told.append(stage),
+        )
+        if has_another:
+            await (await opening).close()
+            assert told == ["connect", "ehlo", "auth"]
+        else:
+            with pytest.raises(ConnectError, match="535"):
+                await opening
+        assert server.connections == len(token.given) == 1 + has_another
