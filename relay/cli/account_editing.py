@@ -1,5 +1,6 @@
 """`relay account add | edit | remove`: they change relay.toml and nothing else in it, and the service takes it over."""
 
+import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,6 +23,7 @@ from relay.cli.choosing import Text
 from relay.cli.configuration import config_option
 from relay.cli.editing import (
     Options,
+    ask_secret,
     change,
     find_file,
     key_options,
@@ -66,27 +68,23 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
     is meant, and what must be switched on there first. At a terminal what is missing is asked for.
 
     The password is asked for, or the first line of standard input (with --pop3-password the second is the mailbox's).
-    It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right.
+    It goes into a file of its own beside relay.toml. Nothing is written before all of it is found to be right: <
+    leads back to the question before, Ctrl-C ends it.
     """
-    from relay.cli.account_flow import choose_account
+    from relay.cli.account_flow import Chosen, choose_account
     from relay.cli.account_owner import choose_owner
-    from relay.cli.interview import Interview
+    from relay.cli.interview import Interview, ended_by_hand
     from relay.cli.provider import Wishes
     from relay.editing.tables import add_table, list_tables
     from relay.first_steps import reading, texts
+    from relay.presets.preset import Words
 
     path = find_file(config)
     text = read_text(path)
-    changes: Changes = read_changes(KEYS, options)
+    said_keys: Changes = read_changes(KEYS, options)
     named = shlex.quote(name) + repeat_option(config, path)
     require_new(text, "account", name, advice=f"relay account edit {named}, or choose another name")
     person = Interview("en")
-    address = person.ask(
-        texts.ADDRESS, reading.read_mail_address, option="--address", given=changes.get(("address",))
-    )  # fmt: skip
-    changes["address",] = address
-    if owner := choose_owner(person, list_tables(text, "user"), address, changes.get(("owner",))):
-        changes["owner",] = owner
     wishes = Wishes(
         collect=options["collect"],
         ask_database=options["ask_thunderbird"],
@@ -94,19 +92,34 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
         no_login=options["no_login"],
         ca_file=options["ca_file"],
     )
-    chosen = choose_account(person, changes, wishes)
-    values = {"name": name, **chosen.table}
 
     def rehearse(tried: dict[Any, Any]) -> None:
         editing.rehearse(path, lambda before: add_table(before, "account", {"name": name, **tried}))
 
-    with (
-        naming_options(f"account[{name}]", KEYS),
-        new_passwords(path, name, values, options, chosen.logins, rehearse) as said,
-    ):
-        settings = change(config, path, lambda before: add_table(before, "account", values))
+    def ask_hidden(what: str) -> str:
+        return person.secret(Words(what, what), option="--password-file") if person.terminal else ask_secret(what)
+
+    def ask() -> tuple[Chosen, dict[str, Any], str, contextlib.ExitStack]:
+        changes = {**said_keys}
+        given = changes.get(("address",))
+        address = person.ask(texts.ADDRESS, reading.read_mail_address, option="--address", given=given)
+        changes["address",] = address
+        if owner := choose_owner(person, list_tables(text, "user"), address, changes.get(("owner",))):
+            changes["owner",] = owner
+        chosen = choose_account(person, changes, wishes)
+        values = {"name": name, **chosen.table}
+        with contextlib.ExitStack() as made:
+            secrets = new_passwords(path, name, values, options, chosen.logins, rehearse, ask=ask_hidden)
+            said = made.enter_context(secrets)
+            return chosen, values, said, made.pop_all()
+
+    with naming_options(f"account[{name}]", KEYS):
+        with ended_by_hand():
+            chosen, values, said, made = person.conduct(ask)
+        with made:
+            settings = change(config, path, lambda before: add_table(before, "account", values))
     say(f"{name} is in {path} now{said}")
-    if "pop3" in values and ("pop3", "leave_on_server") not in changes and not person.terminal:
+    if "pop3" in values and ("pop3", "leave_on_server") not in said_keys and not person.terminal:
         say(f"Collected mail stays at the provider for {KEPT}, so that no trial empties a mailbox (--pop3-leave)")
     elif "pop3" not in values and "pop3" in chosen.known.offered:
         say(f"Its mailbox is not collected; for that: relay account edit {named} --collect")

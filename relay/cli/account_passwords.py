@@ -18,6 +18,8 @@ from relay.cli.output import say
 
 LOGINS: Final = ("password", "password_file", "password_env", "password_command")
 Rehearse = Callable[[dict[Any, Any]], None]
+Ask = Callable[[str], str]
+"""Returns a secret; it is called with what is asked for, such as "Password of anna"."""
 _GOOGLE: Final = ("gmail", "google")
 _APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?:\s[a-z]{4}){3}")
 
@@ -58,6 +60,7 @@ class _Asking:
     """Whether nobody is asked: what is wrong otherwise is to be said first."""
     is_wanted: bool = False
     """Whether there is a secret to be asked for."""
+    ask: Ask = ask_secret
 
     def choose(self, place: str, *, what: str = "Password", own: str = "") -> _Password:
         """Take the file that is named, or ask for a password and put it where it belongs.
@@ -100,7 +103,7 @@ class _Asking:
 
         if own:
             require_place(_resolve(self.path, own))
-        return ask_secret(what)
+        return self.ask(what)
 
     def _keep(self, name: str, secret: str, key: str, own: str) -> _Password:
         """Put a secret into the file that has the old one, later, or into a new file at once."""
@@ -123,7 +126,14 @@ class _Asking:
 
 @contextlib.contextmanager
 def new_passwords(
-    path: Path, name: str, values: dict[str, Any], options: Options, servers: Sequence[str], rehearse: Rehearse
+    path: Path,
+    name: str,
+    values: dict[str, Any],
+    options: Options,
+    servers: Sequence[str],
+    rehearse: Rehearse,
+    *,
+    ask: Ask = ask_secret,
 ) -> Iterator[str]:
     """Put the passwords of a new account where they belong, and say where; what was made goes where the body fails.
 
@@ -145,7 +155,7 @@ def new_passwords(
         return said
 
     with contextlib.ExitStack() as made:
-        asking = _Asking(path, name, options, made, preset=values.get("preset"), rehearses=True)
+        asking = _Asking(path, name, options, made, preset=values.get("preset"), rehearses=True, ask=ask)
         place(asking, tried := copy.deepcopy(values))
         if asking.is_wanted:
             rehearse(tried)

@@ -127,10 +127,15 @@ def nest(changes: Mapping[tuple[str, ...], object]) -> dict[str, Any]:
 def ask_secret(what: str, *, new: bool = False) -> str:
     """Ask for a secret without showing it, `new` ones twice; where no terminal is, take a line of standard input.
 
-    Raises click.UsageError where it is empty.
+    Raises click.UsageError where it is empty. A person who ends it is told that nothing was written.
     """
     if sys.stdin.isatty():
-        chosen = click.prompt(what, hide_input=True, confirmation_prompt=new, default="", show_default=False)
+        from relay.cli.interview import BACK, ended_by_hand
+
+        with ended_by_hand():
+            chosen = click.prompt(what, hide_input=True, confirmation_prompt=new, default="", show_default=False)
+        if chosen == BACK:
+            raise click.UsageError(f"{what}: there is no question before it to which {BACK} could lead back")
     else:
         chosen = sys.stdin.readline().rstrip("\r\n")
     if not chosen:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.account_options import new_account_options
-from relay.cli.configuration import FAILED, config_option
+from relay.cli.configuration import config_option
 from relay.cli.output import say
 from relay.model.errors import RelayError
 
@@ -42,7 +42,7 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     """
     from relay.admin.entering import require_hand
     from relay.cli.init_questions import ask
-    from relay.cli.interview import Interview
+    from relay.cli.interview import Interview, ended_by_hand
     from relay.first_steps import faults, filling, texts
     from relay.places import find_storage
     from relay.settings import ConfigurationError
@@ -57,17 +57,14 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
         _rehearse(config, path, before, answers)
 
     try:
-        answers, secret = interview.conduct(lambda: ask(interview, options, path, before, rehearse))
-        settings, file = _write(config, path, before, answers, secret)
+        with ended_by_hand(lambda: interview.language):
+            answers, secret = interview.conduct(lambda: ask(interview, options, path, before, rehearse))
+            settings, file = _write(config, path, before, answers, secret)
     except RelayError as error:
         say(texts.ENDED.by(interview.language), error=True)
         if isinstance(error, ConfigurationError):
             raise faults.explain(path, before, error) from None
         raise
-    except (click.Abort, KeyboardInterrupt):
-        say()
-        say(texts.ENDED.by(interview.language), error=True)
-        sys.exit(FAILED)
     secret_in = texts.PASSWORD_IN if answers.account.oauth is None else texts.CLIENT_SECRET_IN
     said = secret_in.by(interview.language).format(file=file) if file else ""
     say(texts.WRITTEN.by(interview.language).format(path=path, secret=said))

@@ -3,12 +3,14 @@
 Without a terminal the defaults hold, and what has none is named with its option.
 """
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import click
 
+from relay.cli.configuration import FAILED
 from relay.cli.output import say
 from relay.first_steps import texts
 from relay.first_steps.reading import WrongAnswerError, read_yes
@@ -168,6 +170,17 @@ class Interview:
     def _in_words(self, words: Words, **values: object) -> str:
         text = words.by(self.language)
         return text.format(**values) if values else text
+
+
+@contextlib.contextmanager
+def ended_by_hand(language: Callable[[], str] = lambda: "en") -> Iterator[None]:
+    """Say that nothing was written, and end the command, where a person ends it by Ctrl-C or Ctrl-D in the body."""
+    try:
+        yield
+    except (click.Abort, KeyboardInterrupt):
+        say()
+        say(texts.ENDED.by(language()), error=True)
+        sys.exit(FAILED)
 
 
 def fill_in(words: Words, **values: object) -> Words:

@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from tests.cli.conftest import Run, change, serve
+from tests.cli.test_init_terminal import terminal
 from tests.editing.test_tables import changed_lines
 from tests.peers.relay_process import ROOT
 
@@ -439,3 +440,48 @@ def test_the_authority_of_its_servers_is_named_for_those_that_it_has(
     assert said.status == 2
     assert "nowhere.pem" in said.err
     assert "inbox has no server" in run("account", "edit", "inbox", "--ca-file", "authority.pem").err
+
+
+@pytest.mark.peer
+def test_at_a_terminal_the_way_leads_back_from_each_question_to_the_one_before(config: Path) -> None:
+    words = ("account", "add", "shop", "--preset", "gmx")
+    with terminal(config, words=words) as person:
+        person.answer("The address whose mailbox", "wrong@gmx.de")
+        person.answer("Shall mail be collected", "<")
+        person.answer("The address whose mailbox", "shop@gmx.de")
+        person.answer("Shall mail be collected", "n")
+        person.answer("Password of shop", "<")
+        person.answer("Shall mail be collected", "y")
+        person.answer("Password of shop", "geheim")
+        person.read("Try it: relay account test shop")
+        assert person.process.wait(20) == 0
+    made = _account(config, "shop")
+    assert (made["address"], "pop3" in made) == ("shop@gmx.de", True)
+    assert (config.parent / "secrets" / "shop").read_text() == "geheim\n"
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    "words",
+    [("account", "add", "shop", "--preset", "gmx", "--address", "s@gmx.de", "--no-collect"),
+     ("account", "edit", "sales", "--password")],
+)  # fmt: skip
+def test_who_ends_it_at_the_secret_is_told_that_nothing_was_written(config: Path, words: tuple[str, ...]) -> None:
+    before = config.read_bytes()
+    with terminal(config, words=words) as person:
+        person.read(f"assword of {words[2]}: ")
+        person.press(b"\x03", "Nothing was written.")
+        assert person.process.wait(20) == 1
+        assert "Aborted" not in person.shown
+    assert config.read_bytes() == before
+    assert not (config.parent / "secrets").exists()
+
+
+@pytest.mark.peer
+def test_where_one_secret_alone_is_asked_for_nothing_leads_back(config: Path) -> None:
+    before = config.read_bytes()
+    with terminal(config, words=("account", "edit", "sales", "--password")) as person:
+        person.answer("New password of sales", "<")
+        person.read("there is no question before it to which < could lead back")
+        assert person.process.wait(20) == 2
+    assert config.read_bytes() == before

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.peer
 class Terminal:
     """A terminal with the command in it."""
 
-    def __init__(self, config: Path, language: str) -> None:
+    def __init__(self, language: str, *words: str) -> None:
         self._master, slave = pty.openpty()
         setsid = require_program("setsid", package="util-linux")  # a key such as Ctrl-C counts at one's own terminal
         heeds = ["env", "--default-signal=INT"]  # whoever runs the tests in the background may ignore it
-        command = [*heeds, setsid, "--ctty", sys.executable, "-m", "relay", "init", "-c", str(config), "--no-test"]
+        command = [*heeds, setsid, "--ctty", sys.executable, "-m", "relay", *words]
         environment = {**os.environ, "LANG": language, "LC_ALL": "", "TERM": "dumb"}
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=environment)
         os.close(slave)
@@ -79,8 +79,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(config: Path, language: str = "en_GB.UTF-8") -> Iterator[Terminal]:
-    one = Terminal(config, language)
+def terminal(config: Path, language: str = "en_GB.UTF-8", words: Sequence[str] = ()) -> Iterator[Terminal]:
+    one = Terminal(language, *(words or ("init", "--no-test")), "-c", str(config))
     try:
         yield one
     finally:
