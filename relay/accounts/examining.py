@@ -14,6 +14,7 @@ from relay.accounts.keeping import TokenKeeper
 from relay.model.errors import CredentialError, SignInNeededError
 from relay.model.oauth import Flow, OAuth, StoredLogin
 from relay.model.reply import Reply
+from relay.rules.answers.login_way import find_way, suit
 from relay.rules.answers.reading import explain
 from relay.rules.answers.row import Stage
 from relay.rules.answers.token_rows import sign_in_command
@@ -130,5 +131,7 @@ def _tell_end(course: Course, oauth: OAuth, login: StoredLogin | None, now: int)
 
 
 def _advise(oauth: OAuth, text: str) -> str:
-    reason = explain(Reply(code=0, text=text), "en", account=shlex.quote(oauth.account), stage=Stage.LOGIN)
+    account = shlex.quote(oauth.account)
+    reason = explain(Reply(code=0, text=text), "en", account=account, stage=Stage.LOGIN)
+    reason = suit(reason, find_way(oauth), "en", account=account)
     return "" if reason is None else str(reason)

@@ -14,6 +14,7 @@ from relay.admin.words import count, show_moment, show_soon, show_time, unknown
 from relay.escaping import printable
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, NothingStoredError, StateConflictError
+from relay.rules.answers.login_way import LoginWay, advise_way, find_way, suit
 from relay.rules.answers.reading import explain, explain_poll, find_row, parse_stored
 from relay.rules.answers.row import Stage
 from relay.rules.answers.token_rows import is_ours, quotes_issuer
@@ -213,17 +214,14 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     """Say what is wrong with an account, and what helps."""
     name, found = line.account.name, []
     held_up = f" {count(line.queue.waiting, 'mail waits', 'mails wait')}." if line.queue.waiting else ""
-    quoted = shlex.quote(name)
+    quoted, way = shlex.quote(name), find_way(line.account.oauth)
     test = f"relay account test {quoted}"
     if line.pause is not None and line.account.sends:
         since = show_moment(line.pause.since, zone)
         if line.pause.by_person:
             found.append(f"{name}: paused by a command since {since}.{held_up} To go on: relay account resume {quoted}")
         else:
-            mend = f'Enter the right password: "relay account edit {quoted} --password".'
-            if line.account.oauth is not None:
-                mend = f'Sign in anew: "relay account authorize {quoted}".'
-            meaning = _meaning(line.pause.reason, name, Stage.LOGIN)
+            meaning, mend = _meaning(line.pause.reason, name, way, Stage.LOGIN), advise_way(way, "en", account=quoted)
             said = parse_stored(line.pause.reason).text if line.lacks_login else line.pause.reason
             # Our own words are those of the meaning; an issuer's are not.
             told = "." if line.lacks_login and meaning and not quotes_issuer(said) else f": {_sentence(said)}"
@@ -238,7 +236,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
         said, news = _sentence(line.news.last_error), line.news
         if line.fails:
             since = show_moment(news.failing_since, zone)
-            meaning = f" {_meaning(str(line.news.last_error), name)}".rstrip()
+            meaning = f" {_meaning(str(line.news.last_error), name, way)}".rstrip()
             found.append(f"{name}: can't send since {since}: {said}{meaning}{held_up} See: {test}")
         else:
             found.append(
@@ -248,7 +246,7 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     if line.mailbox is not None and line.mailbox.error:
         good = line.mailbox.last_ok
         since = f"since {show_moment(good, zone)}" if good else "so far"
-        words = explain_poll(line.mailbox.error, "en", account=quoted)
+        words = suit(explain_poll(line.mailbox.error, "en", account=quoted), way, "en", account=quoted)
         meaning = "" if words is None else f" {words}"
         found.append(
             f"{name}: nothing could be collected {since}: {_sentence(line.mailbox.error)}{meaning} See: {test}"
@@ -261,9 +259,10 @@ def find_troubles(line: Line, zone: tzinfo) -> list[str]:
     return found
 
 
-def _meaning(said: str, account: str, stage: Stage | None = None) -> str:
+def _meaning(said: str, account: str, way: LoginWay, stage: Stage | None = None) -> str:
     """Say what an answer means, and what to do; empty where no row has words for it."""
-    words = explain(parse_stored(said), "en", account=shlex.quote(account), stage=stage)
+    quoted = shlex.quote(account)
+    words = suit(explain(parse_stored(said), "en", account=quoted, stage=stage), way, "en", account=quoted)
     return "" if words is None else str(words)
 
 

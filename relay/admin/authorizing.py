@@ -20,6 +20,7 @@ from relay.clock import wall_clock
 from relay.model.account import Account
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import Flow, OAuth, Provider
+from relay.rules.answers.login_way import find_way, suit
 from relay.rules.answers.sign_in import explain_sign_in, find_sign_in_row
 from relay.rules.oauth_answers import Tokens
 from relay.rules.oauth_claims import stranger
@@ -93,7 +94,7 @@ def _explain(error: SignInError, oauth: OAuth, language: str) -> Iterator[str]:
         return
     account = shlex.quote(oauth.account)
     reason = explain_sign_in(refusal.error, language, account=account, description=refusal.text)
-    if reason is not None:
+    if (reason := suit(reason, find_way(oauth), language, account=account)) is not None:
         yield str(reason)
     row = find_sign_in_row(refusal.error, refusal.text)
     page = consent_page(oauth, redirect="http://localhost")

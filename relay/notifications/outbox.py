@@ -12,6 +12,7 @@ from relay.model.mail import ClaimedDelivery, RecipientKind
 from relay.model.reply import Reply
 from relay.notifications.policy import Notices, Policy, announce
 from relay.notifications.reroute import Rerouter
+from relay.rules.answers.login_way import find_way
 from relay.rules.notice_texts import Alert
 from relay.rules.notice_wording import AlertFacts
 from relay.runtime import Runtime, contain_faults
@@ -70,8 +71,9 @@ class Outbox:
             )
         known, once = self._settings().directory.account(alert.account), told_as(alert.account)
         address = "" if known is None else str(known.address)
+        way = find_way(None if known is None else known.oauth)
         return await self._policy.alert(
-            AlertFacts(kind=alert.kind, account=alert.account, address=address, reply=alert.reply, once=once)
+            AlertFacts(kind=alert.kind, account=alert.account, address=address, reply=alert.reply, way=way, once=once)
         )
 
     async def _waits(self, alert: PendingAlert) -> bool:

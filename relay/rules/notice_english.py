@@ -145,11 +145,8 @@ ENGLISH = Texts(
             subject="Login refused: account {account}",
             what='The e-mail provider refused the login of the account "{account}" ({address}). Nothing is sent'
             " through this account for now. No e-mail is lost: all of them wait, and meanwhile no time limit runs out.",
-            action='Enter the right password: "relay account edit {command} --password" asks for it, and nothing more'
-            ' is needed. "--smtp-username NAME" behind it sets another user name. An account that signs in without a'
-            ' password is signed in anew by "relay account authorize {command}". If you changed'
-            " something at the provider instead, it goes on by itself after some time, and at once with the command"
-            ' "relay account resume {command}".',
+            action="{login} If you changed something at the provider instead, it goes on by itself after some time,"
+            ' and at once with the command "relay account resume {command}".',
             mended='"relay account resume {command}" then tries it at once.',
         ),
         Alert.SENDER_REFUSED: AlertText(

@@ -153,11 +153,8 @@ GERMAN = Texts(
             what="Der E-Mail-Anbieter hat die Anmeldung des Kontos „{account}“ ({address}) abgelehnt. Deshalb wird"
             " über dieses Konto vorerst nichts gesendet. Keine E-Mail geht verloren: Alle warten, und solange läuft"
             " keine Frist ab.",
-            action="Geben Sie das richtige Passwort ein: „relay account edit {command} --password“ fragt danach, und"
-            " mehr ist nicht nötig. Einen anderen Benutzernamen setzt „--smtp-username NAME“ dahinter. Ein Konto,"
-            " das sich ohne Passwort anmeldet, meldet „relay account authorize {command}“ neu an. Haben Sie"
-            " stattdessen beim Anbieter etwas geändert, geht es nach einiger Zeit von selbst weiter; sofort geht es mit"
-            " dem Befehl „relay account resume {command}“ weiter.",
+            action="{login} Haben Sie stattdessen beim Anbieter etwas geändert, geht es nach einiger Zeit von selbst"
+            " weiter; sofort geht es mit dem Befehl „relay account resume {command}“ weiter.",
             mended="„relay account resume {command}“ versucht es danach sofort.",
         ),
         Alert.SENDER_REFUSED: AlertText(

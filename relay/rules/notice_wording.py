@@ -10,6 +10,7 @@ from relay.model.mail import Message, RecipientState
 from relay.model.reply import Reply
 from relay.rules.answers.about import About
 from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.login_way import LoginWay, advise_way, suit
 from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.answers.token_rows import is_ours, quote_own
 from relay.rules.domains import readable_address
@@ -36,6 +37,8 @@ class AlertFacts:
     address: str = ""
     """Whose, depends on the kind."""
     reply: Reply | None = None
+    way: LoginWay = LoginWay.PASSWORD
+    """By what the account logs in."""
     count: int = 1
     """Of mails."""
     once: str = ""
@@ -131,6 +134,7 @@ def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool 
         "account": plain(facts.account, _SUBJECT_OCTETS),
         "address": readable_address(plain(facts.address)),
         "command": shlex.quote(plain(facts.account, _SUBJECT_OCTETS)),
+        "login": advise_way(facts.way, language, account=shlex.quote(plain(facts.account, _SUBJECT_OCTETS))),
         "count": str(facts.count),
         "queue_id": "" if mail is None else mail.id,
         "subject": ("" if mail is None else plain(mail.subject, _SUBJECT_OCTETS)) or texts.no_subject,
@@ -146,6 +150,7 @@ def word_alert(language: str, hostname: str, facts: AlertFacts, *, helped: bool 
     meaning = ""
     if facts.reply is not None and facts.kind in _OF_ANSWERS:
         told = explain(facts.reply, language, account=named["command"])
+        told = suit(told, facts.way, language, account=named["command"])
         if told is not None:
             meaning, action = told.what, " ".join(filter(None, (told.advice, words.mended.format_map(named))))
     paragraphs = [

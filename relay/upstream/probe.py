@@ -11,6 +11,7 @@ from relay.model.errors import CredentialError
 from relay.model.reply import Reply
 from relay.presets.preset import preset_of
 from relay.rules.answers.connection_rows import read_cause
+from relay.rules.answers.login_way import find_way, suit
 from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.answers.row import About, Advice, Stage
 from relay.upstream.course import Course, Step, Tell, tell_nobody
@@ -255,7 +256,8 @@ def _place(account: Account, server: Server) -> str:
 
 def _explain(reply: Reply, account: Account, stage: Stage = Stage.LOGIN) -> str:
     """Say what an answer means, and what to do; empty where no row has words for it."""
-    words = explain(reply, "en", account=shlex.quote(account.name), stage=stage)
+    quoted = shlex.quote(account.name)
+    words = suit(explain(reply, "en", account=quoted, stage=stage), find_way(account.oauth), "en", account=quoted)
     return "" if words is None else str(words)
 
 

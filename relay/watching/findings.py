@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from relay.rules.answers.connection_rows import read_cause
+from relay.rules.answers.login_way import LoginWay, find_way
 from relay.rules.answers.reading import LOGIN_STEP, find_poll_row
 from relay.rules.answers.row import About
 from relay.rules.answers.token_rows import says_of_token
@@ -99,6 +100,8 @@ class Finding:
     """What a provider, or the system, said."""
     host: str = ""
     """The server that was asked, where it is one of an account."""
+    way: LoginWay = LoginWay.PASSWORD
+    """By what the account logs in, where that is refused."""
     again: tuple[int, ...] = ()
     """Moments after which people are told once more, while it lasts."""
 
@@ -168,9 +171,8 @@ def _account(state: AccountState) -> Iterator[Finding]:
     if pause is not None and pause.by_person:
         yield _watch(kind=Kind.PAUSED, subject=name, since=pause.since, mails=queue.waiting)
     elif pause is not None:
-        yield _needs_you(
-            kind=Kind.LOGIN_REFUSED, subject=name, since=pause.since, mails=queue.waiting, detail=pause.reason
-        )
+        since, said, way = pause.since, pause.reason, find_way(state.account.oauth)
+        yield _needs_you(kind=Kind.LOGIN_REFUSED, subject=name, since=since, mails=queue.waiting, detail=said, way=way)
     if queue.silent_since is not None:
         since, said = queue.silent_since, queue.silence
         host = state.account.sending_host
@@ -201,7 +203,8 @@ def _mailbox(state: AccountState) -> Iterator[Finding]:
     lasts = mailbox.last_ok is None or state.failing_for >= patience
     kind = Kind.MAILBOX_REFUSED if refused else Kind.MAILBOX_FAILING
     found = _needs_you if lasts else _watch
-    yield found(kind=kind, subject=state.account.name, since=mailbox.last_ok, detail=mailbox.error, host=server.host)
+    name, way, since = state.account.name, find_way(state.account.oauth), mailbox.last_ok
+    yield found(kind=kind, subject=name, since=since, detail=mailbox.error, host=server.host, way=way)
 
 
 def _passwords(snapshot: Snapshot, now: int) -> Iterator[Finding]:

@@ -71,10 +71,8 @@ ENGLISH = Language(
         Kind.LOGIN_REFUSED: Text(
             title='Account "{subject}" may not send: the provider refuses the login',
             what="Nothing is sent through this account. All its e-mails wait, and none of them expires meanwhile.",
-            action='Enter the right password: "relay account edit {command} --password" asks for it, and nothing more'
-            ' is needed. "--smtp-username NAME" behind it sets another user name. An account that signs in without a'
-            ' password is signed in anew by "relay account authorize {command}". If you changed'
-            ' something at the provider, "relay account resume {command}" tries it at once.',
+            action='{login} If you changed something at the provider, "relay account resume {command}" tries it at'
+            " once.",
         ),
         Kind.SETTING_NEEDED: Text(
             title='Account "{subject}" cannot send: something must be changed at the provider',
@@ -92,10 +90,7 @@ ENGLISH = Language(
         Kind.MAILBOX_REFUSED: Text(
             title='Mailbox of account "{subject}" cannot be collected: the provider refuses the login',
             what="New e-mails stay in the mailbox at the provider; none is lost.",
-            action='Enter the right password: "relay account edit {command} --pop3-password" asks for it, and nothing'
-            ' more is needed. "--pop3-username NAME" behind it sets another user name. An account that signs in'
-            ' without a password is signed in anew by "relay account authorize {command}".'
-            ' "relay account test {command}" shows whether it works.',
+            action='{login} "relay account test {command}" shows whether it works.',
             over='The mailbox of account "{subject}" is collected again.',
         ),
         Kind.MAILBOX_FAILING: Text(

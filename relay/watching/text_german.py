@@ -76,10 +76,8 @@ GERMAN = Language(
         Kind.LOGIN_REFUSED: Text(
             title="Konto „{subject}“ darf nicht senden: Der Anbieter lehnt die Anmeldung ab",
             what="Über dieses Konto wird nichts gesendet. Alle seine E-Mails warten; solange läuft keine Frist ab.",
-            action="Geben Sie das richtige Passwort ein: „relay account edit {command} --password“ fragt danach, und"
-            " mehr ist nicht nötig. Einen anderen Benutzernamen setzt „--smtp-username NAME“ dahinter. Ein Konto,"
-            " das sich ohne Passwort anmeldet, meldet „relay account authorize {command}“ neu an. Haben Sie"
-            " beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort versucht.",
+            action="{login} Haben Sie beim Anbieter etwas geändert, wird es mit „relay account resume {command}“ sofort"
+            " versucht.",
         ),
         Kind.SETTING_NEEDED: Text(
             title="Konto „{subject}“ kann nicht senden: Beim Anbieter muss etwas geändert werden",
@@ -99,10 +97,7 @@ GERMAN = Language(
         Kind.MAILBOX_REFUSED: Text(
             title="Postfach des Kontos „{subject}“ nicht abgeholt: Der Anbieter lehnt die Anmeldung ab",
             what="Neue E-Mails bleiben im Postfach beim Anbieter; keine geht verloren.",
-            action="Geben Sie das richtige Passwort ein: „relay account edit {command} --pop3-password“ fragt danach,"
-            " und mehr ist nicht nötig. Einen anderen Benutzernamen setzt „--pop3-username NAME“ dahinter. Ein Konto,"
-            " das sich ohne Passwort anmeldet, meldet „relay account authorize {command}“ neu an. „relay"
-            " account test {command}“ zeigt, ob es geht.",
+            action="{login} „relay account test {command}“ zeigt, ob es geht.",
             over="Das Postfach des Kontos „{subject}“ wird wieder abgeholt.",
         ),
         Kind.MAILBOX_FAILING: Text(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relay.rules.answers.connection_rows import explain_cause, read_cause
+from relay.rules.answers.login_way import advise_way, suit
 from relay.rules.answers.reading import LOGIN_STEP, explain, explain_poll, parse_stored
 from relay.rules.answers.row import Explanation, Stage
 from relay.rules.answers.token_rows import is_ours, quote_own
@@ -44,6 +45,12 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
     names = {
         "subject": plain(finding.subject, _LONGEST),
         "command": shlex.quote(plain(finding.subject, _LONGEST)),
+        "login": advise_way(
+            finding.way,
+            language,
+            account=shlex.quote(plain(finding.subject, _LONGEST)),
+            collects=finding.kind is Kind.MAILBOX_REFUSED,
+        ),
         "mails": count_mails(counted, language),
         "number": str(finding.number),
         "days": words.days[min(finding.number, 2)].format(count=finding.number),
@@ -54,7 +61,7 @@ def describe(finding: Finding, language: str, show_time: Callable[[int], str]) -
         (words.holds_up, count_mails(finding.mails, language) if finding.mails else ""),
         _said(words, finding, language),
     )
-    told = _explain(finding, language)
+    told = suit(_explain(finding, language), finding.way, language, account=names["command"])
     what, action = text.what.format_map(names), text.action.format_map(names)
     if told is not None:
         # What was seen on the way to a server stands among the facts.

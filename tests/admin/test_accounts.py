@@ -110,7 +110,7 @@ def test_it_fits_into_80_columns_and_says_what_helps(
         "LOGIN REFUSED",
         "sales: the provider refuses the login since 2026-05-28",
         "14 mails wait. Nothing is lost",
-        'Enter the right password: "relay account edit sales --password".',
+        'Enter the right password: "relay account edit sales --password" asks for it',
         "relay account test sales",
         "bert: can't send since",
         "1 mail waits.",

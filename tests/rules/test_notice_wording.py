@@ -4,6 +4,7 @@ import pytest
 
 from relay.model.mail import Recipient, RecipientState
 from relay.model.reply import Reply
+from relay.rules.answers.login_way import LoginWay
 from relay.rules.disposition import Failure
 from relay.rules.notice_status import Story
 from relay.rules.notice_texts import OWN_CAUSES, Alert, Others, Report
@@ -202,3 +203,14 @@ def test_an_alert_says_what_the_providers_answer_means(language: str, part: str)
     assert part in text
     assert "relay account resume sales" in text
     assert said in text
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_refused_app_is_given_another_secret_and_nobody_signs_in(language: str) -> None:
+    for text in ("no", "no token: login.example refuses: invalid_grant"):
+        reply = Reply(code=535, enhanced="5.7.8", text=text)
+        facts = AlertFacts(kind=Alert.ACCOUNT_PAUSED, account="a", reply=reply, way=LoginWay.SECRET)
+        _, told = word_alert(language, "relay.example", facts)
+        assert "relay account edit a --client-secret" in told
+        assert "authorize" not in told
+        assert "--password" not in told

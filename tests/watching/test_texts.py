@@ -6,6 +6,7 @@ import string
 import pytest
 
 from relay.rules.answers.connection_rows import explain_cause
+from relay.rules.answers.login_way import LoginWay
 from relay.rules.answers.row import Cause
 from relay.rules.answers.token_rows import nobody_signed_in
 from relay.rules.states import Grade
@@ -13,7 +14,7 @@ from relay.watching.alerting import TOLD
 from relay.watching.findings import Finding, Kind
 from relay.watching.texts import LANGUAGES, count_mails, describe
 
-NAMES = {"subject", "command", "mails", "number", "days", "size"}
+NAMES = {"subject", "command", "login", "mails", "number", "days", "size"}
 ENGLISH_IN_GERMAN = re.compile(
     r"\b(?:server|login|account|mailbox|queue|timeout|status|error|disk|backup|provider|inbox|retry)\b", re.IGNORECASE
 )
@@ -161,3 +162,20 @@ def test_a_host_that_is_not_found_is_named_with_what_to_compare_and_the_command_
     assert told.facts[-1][1] == f"pop.exmaple: {words.what}"
     assert told.action.startswith(words.advice)
     assert "relay account test 'big sales'" in told.action
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("kind", [Kind.LOGIN_REFUSED, Kind.MAILBOX_REFUSED])
+def test_each_account_is_told_the_command_that_it_takes(kind: Kind, language: str) -> None:
+    commands = {
+        LoginWay.PASSWORD: "edit a --pop3-password" if kind is Kind.MAILBOX_REFUSED else "edit a --password",
+        LoginWay.PERSON: "authorize a",
+        LoginWay.SECRET: "edit a --client-secret",
+        LoginWay.KEY: "edit a --private-key",
+    }
+    for way, command in commands.items():
+        detail = "login: no" if kind is Kind.MAILBOX_REFUSED else "535 no"
+        finding = Finding(kind=kind, grade=Grade.NEEDS_YOU, subject="a", detail=detail, way=way)
+        action = describe(finding, language, str).action
+        assert f"relay account {command}" in action
+        assert not [other for other in commands.values() if other != command and f"account {other}" in action]
