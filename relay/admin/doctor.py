@@ -8,13 +8,13 @@ import asyncio
 import secrets
 import shlex
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from relay.accounts.examining import ASKING, examine_login
 from relay.admin.authorizing import keep_credentials, keep_tokens
+from relay.admin.refusals import Refusals
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
 from relay.admin.words import count, unknown
@@ -25,7 +25,7 @@ from relay.model.credential import Credential
 from relay.model.errors import NotFoundError, StateConflictError
 from relay.model.oauth import OAuth
 from relay.presets.preset import preset_of
-from relay.upstream.course import Step, Tell
+from relay.upstream.course import READING, Step, Tell
 from relay.upstream.probe import probe_pop3, probe_smtp
 from relay.upstream.round_trip import Way, go_round
 from relay.watching.snapshot import look_at_files, proofs_end
@@ -42,7 +42,7 @@ Probe: TypeAlias = Callable[[Tell], Coroutine[Any, Any, list[Step]]]
 def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
     """Log in to an account's servers, or to those of all accounts, and tell each step. Raises RelayError."""
     chosen = _choose(room, request)
-    refusals = _Refusals(whole_provider=request.everything)
+    refusals = Refusals(whole_provider=request.everything)
     faulty = []
     for account in chosen:
         if request.everything:
@@ -73,7 +73,7 @@ def examine(room: Room, request: TryAccount) -> Iterator[Note | Told]:
 
 
 def _steps(
-    room: Room, account: Account, refusals: "_Refusals", *, round_trip: bool
+    room: Room, account: Account, refusals: Refusals, *, round_trip: bool
 ) -> Iterator[Note | Told | tuple[str, Step]]:
     """Yield what is tried of one account, and each step: the sign-in, its servers, and where all is good the trip."""
     good, name = True, account.name
@@ -154,43 +154,24 @@ def provider_of(account: Account, server: Server) -> str:
         return ".".join(labels[-3 if deep else -2 :])
 
 
-@dataclass(kw_only=True, slots=True)
-class _Refusals:
-    """The logins that were refused so far."""
-
-    whole_provider: bool
-    """Whether one refusal is enough to try nothing more at its provider."""
-    _logins: dict[tuple[str, ...], str] = field(default_factory=dict)
-
-    def note(self, credential: Credential, provider: str, account: str) -> None:
-        """Note that an account's login was refused."""
-        self._logins[self._key(credential, provider)] = account
-
-    def before(self, credential: Credential, provider: str) -> str | None:
-        """Return the account whose refused login forbids this one."""
-        return self._logins.get(self._key(credential, provider))
-
-    def _key(self, credential: Credential, provider: str) -> tuple[str, ...]:
-        if self.whole_provider:
-            return (provider,)
-        identity = credential.identity
-        # One server of a provider may want the address, and another one what stands before the @.
-        return (provider, identity.kind, identity.login.partition("@")[0].lower())
-
-
-def _examine(room: Room, account: Account, server: Server, refusals: _Refusals) -> Iterator[Step]:
+def _examine(room: Room, account: Account, server: Server, refusals: Refusals) -> Iterator[Step]:
     credential = keep_credentials(room, account).of(server)
     provider = provider_of(account, server)
+    if refusals.is_unread(account, server):
+        yield Step(name=READING, good=False, text="not tried: the same password can't be read (see above)")
+        return
     if credential is not None and (other := refusals.before(credential, provider)) is not None:
         yield _skip(account, other)
         return
     for step in _follow(_probe(room, account, server, credential)):
-        if step.login_refused and credential is not None:
+        if step.name == READING:
+            refusals.note_unread(account, server)
+        elif step.login_refused and credential is not None:
             refusals.note(credential, provider, account.name)
         yield step
 
 
-def _examine_sign_in(room: Room, account: Account, oauth: OAuth, refusals: _Refusals) -> Iterator[Step]:
+def _examine_sign_in(room: Room, account: Account, oauth: OAuth, refusals: Refusals) -> Iterator[Step]:
     credentials = keep_credentials(room, account)
     logins = [
         (credential, provider_of(account, server))

@@ -17,6 +17,10 @@ _CLOCK: Final = dt.timedelta(minutes=2)
 """By how much two clocks may differ: tokens and certificates bear no more than some minutes."""
 
 
+READING: Final = "read the password"
+"""The step that asks no server: the password is looked for where the configuration says."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One step and its result."""

@@ -14,7 +14,7 @@ from relay.rules.answers.connection_rows import read_cause
 from relay.rules.answers.login_way import find_way, suit
 from relay.rules.answers.reading import choose_advice, explain, find_row
 from relay.rules.answers.row import About, Advice, Stage
-from relay.upstream.course import Course, Step, Tell, tell_nobody
+from relay.upstream.course import READING, Course, Step, Tell, tell_nobody
 from relay.upstream.diagnosis import SILENCE, BeginsWithTlsError, advise_login, diagnose, open_watched
 from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from relay.upstream.reaching import PATIENCE, find_host
@@ -283,7 +283,7 @@ def _fail_secret(
         return course.end("get a token", good=False, text=str(error), advice=advice, login_refused=error.permanent)
     mend = "" if credential is None else f"Mend {credential.origin} of {place}."
     advice = _explain(Reply(code=0, text=str(error)), account) or mend
-    return course.end("read the password", good=False, text=str(error), advice=advice, login_refused=error.permanent)
+    return course.end(READING, good=False, text=str(error), advice=advice, login_refused=error.permanent)
 
 
 def show_octets(octets: int) -> str:

@@ -173,3 +173,25 @@ def test_a_round_trip_wants_both_ways_and_one_account(run: Run, config: Path, ma
     assert (said.status, said.err) == (1, "account[sales] has no [account.smtp]: no mail can go round\n")
     assert run("account", "test", "--all", "--round-trip").status == 2
     assert mailbox.sessions == 0
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_password_that_cant_be_read_was_refused_by_nobody(
+    run: Run, config: Path, mailbox: Mailbox, everything: bool
+) -> None:
+    account = collected(mailbox, "sales")[0]
+    pop3 = {key: value for key, value in account["pop3"].items() if key != "password"}
+    gone = {"username": "u", "password_file": str(config.parent / "gone")}
+    smtp = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", **gone}
+    write_config(
+        config.parent,
+        accounts=[{**account, "smtp": smtp, "pop3": {**pop3, **gone}}, collected(mailbox, "two")[0]],
+        users=[ANNA],
+    )
+    said = run("account", "test", "--all" if everything else "sales", "--json")
+    failed = [one["text"] for one in said.json if one["account"] == "sales" and not one["good"]]
+    assert failed[-1] == "not tried: the same password can't be read (see above)"
+    assert "refused" not in " ".join(failed)
+    assert [one["good"] for one in said.json if one["account"] == "two" and one["step"] == "log in"] == [
+        True
+    ] * everything
