@@ -11,6 +11,7 @@ from relay.admin.requests import Explain, ExplainIncoming
 from relay.cli.alone import open_room
 from relay.cli.configuration import config_option, json_option, read_for_owner
 from relay.cli.telling import tell
+from relay.model.ids import is_id
 from relay.settings import Settings
 
 
@@ -23,7 +24,10 @@ class _Mail(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            raise click.BadParameter(f"{error.message} Mend the name, or go to its folder", ctx, param) from None
+            advice = "Mend the name, or go to its folder"
+            if is_id(os.fsdecode(value)):
+                advice = f"That is a queue id: relay trace {os.fsdecode(value)}"
+            raise click.BadParameter(f"{error.message} {advice}", ctx, param) from None
 
 
 @click.command("explain")

@@ -109,3 +109,11 @@ def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...]) -> None:
     said = run("explain", *arguments)
     assert said.status == 2
     assert "Error" in said.err
+
+
+def test_a_queue_id_in_place_of_a_file_is_recognised(run: Run) -> None:
+    queue_id = "01m8ejq2a1fmea6ddg9fgrjxpm"
+    said = run("explain", queue_id)
+    assert said.status == 2
+    assert f"That is a queue id: relay trace {queue_id}" in " ".join(said.err.split())
+    assert "queue id" not in run("explain", "no-such.eml").err
