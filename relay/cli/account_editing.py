@@ -9,14 +9,15 @@ import click
 
 from relay.cli import account_oauth, editing
 from relay.cli.account_options import (
+    EDIT_KEYS,
     KEPT,
     KEYS,
     SERVERS,
     Changes,
     authority_option,
-    file_option,
     follow_port,
     new_account_options,
+    other_file_option,
 )
 from relay.cli.account_passwords import LOGINS, new_passwords, other_passwords, password_files
 from relay.cli.choosing import Text
@@ -134,14 +135,14 @@ def add(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 
 @click.command("edit", short_help="Change an account in relay.toml.")
 @config_option
 @click.argument("name", type=Text())
-@key_options(KEYS)
+@key_options(EDIT_KEYS)
 @click.option("--collect", is_flag=True, help="Collect its mailbox by POP3 from now on.")
 @click.option("--unset", "unset", multiple=True, metavar="KEY", help="Remove a key, such as display_name or pop3.")
 @click.option("--password", is_flag=True, help="Ask for another password.")
 @click.option("--pop3-password", is_flag=True, help="Ask for another password of the mailbox alone.")
 @click.option("--client-secret", is_flag=True, help="Ask for another secret of the client (with --secret-expires).")
 @authority_option
-@file_option
+@other_file_option
 @_inside_option
 def edit(config: str | None, name: str, **options: Any) -> None:  # noqa: ANN401 - of click
     """Change keys of the account NAME in relay.toml; what else stands there stays as it is.

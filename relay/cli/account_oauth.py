@@ -66,6 +66,9 @@ def require_oauth(name: str, table: Mapping[str, Any], options: Mapping[str, Any
 
 def say_next(account: str, table: Mapping[str, Any]) -> None:
     """Say what is to be done now that the account logs in by a token. `account`: as it stands in a command."""
-    what = "Let the app get its first tokens" if table.get("flow") == "app" else "Sign in"
-    say(f"{what}: relay account authorize {account}")
+    if table.get("flow") == "app":
+        say("The service gets the app's tokens by itself. To ask for one now, and see what the provider answers:")
+        say(f"    relay account authorize {account}")
+    else:
+        say(f"Sign in: relay account authorize {account}")
     say(f"Then try it: relay account test {account}")

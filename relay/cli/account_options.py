@@ -1,6 +1,7 @@
 """The options that say what an account is: those of `relay account add`, `relay account edit` and `relay init`."""
 
 import datetime as dt
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -37,8 +38,8 @@ class AbsoluteFile(click.ParamType[str]):
     name = "FILE"
 
     def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """Give its absolute path."""
-        return str(Path(str(value)).absolute())
+        """Give its absolute path, without `..`; links stay."""
+        return os.path.normpath(Path(str(value)).absolute())
 
 
 KEYS: Final = (
@@ -70,6 +71,21 @@ KEYS: Final = (
     Key("--pop3-leave", ("pop3", "leave_on_server"), f"How long mail stays at the provider; for a new one: {KEPT}."),
 )
 """Keys of an account's table, in the order in which they are written."""
+_EDITED: Final = {
+    ("preset",): "The provider, such as ionos.",
+    ("owner",): "The user who gets its mail.",
+    ("oauth", "flow"): "Where it did not sign in before: device (google: browser; custom: say which).",
+    ("oauth", "user"): "Who signs in.",
+    ("smtp", "port"): "465 changes the security to tls, 587 to starttls, where that is not said.",
+    ("smtp", "security"): "How it encrypts.",
+    ("smtp", "username"): "The login there.",
+    ("pop3", "port"): "995 changes the security to tls, 110 to starttls, where that is not said.",
+    ("pop3", "security"): "How it encrypts.",
+    ("pop3", "username"): "The login there.",
+    ("pop3", "leave_on_server"): f"How long mail stays at the provider; where collecting begins: {KEPT}.",
+}
+"""What helps with keys of an account that is there: what is not said stays as it is."""
+EDIT_KEYS: Final = tuple(key._replace(help=_EDITED.get(key.path, key.help)) for key in KEYS)
 OPTIONS: Final = {key.path: key.option for key in KEYS}
 
 _PORTS: Final = {
@@ -83,6 +99,9 @@ file_option = click.option(
     "--password-file",
     type=AbsoluteFile(),
     help="The file that has the password, and stays where it is; default: it is asked for.",
+)
+other_file_option = click.option(
+    "--password-file", type=AbsoluteFile(), help="The file that has its password from now on, and stays where it is."
 )
 authority_option = click.option(
     "--ca-file", type=AbsoluteFile(), help="The authority of its servers' certificates, if their own."

@@ -1,5 +1,6 @@
 """How somebody signs in for an account that is added, where it logs in by a token and not by a password."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from relay.cli.provider import Known, Wishes, refuse_foreign
 from relay.first_steps import reading, texts
 from relay.model.address import ascii_domain
 from relay.places import guide
-from relay.presets.preset import preset_of_domain
+from relay.presets.preset import Words, preset_of_domain
 from relay.rules.oauth_provider import usual_flow
 
 
@@ -63,7 +64,10 @@ def _choose_provider(
 
 
 def _complete(person: Interview, changes: Changes, known: Known, provider: str, *, is_asked: bool) -> None:
-    """Add flow, tenant and client; `is_asked`: also where there is a usual answer, the person is asked."""
+    """Add flow, tenant and client, and a custom provider's addresses.
+
+    `is_asked`: also where there is a usual answer, the person is asked.
+    """
     offer = known.preset.oauth if known.preset is not None else None
     flows = ("device", "browser", "app") if offer is None or offer.provider != provider else offer.flows
 
@@ -83,3 +87,19 @@ def _complete(person: Interview, changes: Changes, known: Known, provider: str, 
     if provider == "microsoft" and preset_of_domain(domain) is None:  # a domain of the organisation's own names it
         settle("tenant", texts.TENANT, reading.read_text, domain)
     settle("client_id", texts.CLIENT_ID, reading.read_text, None)
+    if provider == "custom":
+        _settle_custom(person, changes, settle)
+
+
+def _settle_custom(person: Interview, changes: Changes, settle: Callable[[str, Words, Any, None], None]) -> None:
+    """Add the addresses of a provider of which nothing is known, by the flow, and the permissions."""
+    settle("token_url", texts.TOKEN_URL, reading.read_endpoint, None)
+    match changes.get(("oauth", "flow")):
+        case "device":
+            settle("device_url", texts.DEVICE_URL, reading.read_endpoint, None)
+        case "browser":
+            settle("authorize_url", texts.AUTHORIZE_URL, reading.read_endpoint, None)
+    scopes = ("oauth", "scopes")
+    if person.terminal and scopes not in changes:
+        named = person.ask(texts.SCOPES, reading.read_scopes, option=OPTIONS[scopes], default="")
+        changes |= {scopes: named} if named else {}

@@ -43,7 +43,7 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
     from relay.admin.entering import require_hand
     from relay.cli.init_questions import ask
     from relay.cli.interview import Interview, ended_by_hand
-    from relay.first_steps import faults, filling, texts
+    from relay.first_steps import end_texts, faults, filling, texts
     from relay.places import find_storage
     from relay.settings import ConfigurationError
 
@@ -65,9 +65,9 @@ def command(config: str | None, **options: Any) -> None:  # noqa: ANN401 - of cl
         if isinstance(error, ConfigurationError):
             raise faults.explain(path, before, error) from None
         raise
-    secret_in = texts.PASSWORD_IN if answers.account.oauth is None else texts.CLIENT_SECRET_IN
+    secret_in = end_texts.PASSWORD_IN if answers.account.oauth is None else end_texts.CLIENT_SECRET_IN
     said = secret_in.by(interview.language).format(file=file) if file else ""
-    say(texts.WRITTEN.by(interview.language).format(path=path, secret=said))
+    say(end_texts.WRITTEN.by(interview.language).format(path=path, secret=said))
     from relay.cli.init_end import finish
 
     sys.exit(finish(config, settings, answers.account, tries=not options["no_test"]))

@@ -15,7 +15,7 @@ from relay.cli.configuration import DONE, FAILED
 from relay.cli.editing import hand_over
 from relay.cli.output import say
 from relay.cli.telling import ask_from, print_answers
-from relay.first_steps import texts
+from relay.first_steps import end_texts
 from relay.first_steps.machine import own_names
 from relay.first_steps.programs import describe_programs
 from relay.model.errors import RelayError
@@ -43,23 +43,23 @@ def finish(config: str | None, settings: "Settings", account: "AccountAnswer", *
         _take_up_login(room, account.name)
     user = next(one for one in settings.directory.users if one.name == account.owner)
     say()
-    say(texts.MAIL_PROGRAMS.by(language))
+    say(end_texts.MAIL_PROGRAMS.by(language))
     for line in describe_programs(settings, user, account.address, own):
         say(f"  {line}")
     say()
     option = repeat_option(config, settings.path)
     if not signed_in:
-        following = texts.NEXT_SIGN_IN
+        following = end_texts.NEXT_SIGN_IN
     elif not works:
-        following = texts.NEXT_MEND
+        following = end_texts.NEXT_MEND
     elif taken_over == DONE:
-        following = texts.NEXT_SEND
+        following = end_texts.NEXT_SEND
     elif taken_over is not None:
-        following = texts.NEXT_RELOAD
+        following = end_texts.NEXT_RELOAD
     else:
-        following = texts.NEXT_START if is_the_services_own(settings.path) else texts.NEXT_SERVE
+        following = end_texts.NEXT_START if is_the_services_own(settings.path) else end_texts.NEXT_SERVE
     name = shlex.quote(account.name)
-    say(texts.TO_CHANGE.by(language).format(name=name, option=option))
+    say(end_texts.TO_CHANGE.by(language).format(name=name, option=option))
     say(following.by(language).format(name=name, option=option, address=account.address))
     return DONE if works else FAILED
 

@@ -111,6 +111,8 @@ def _ask_networks(interview: Interview, options: dict[str, Any], *, open_already
             raise click.UsageError("--network: the file has a [[listener]] already, which stays: leave it away")
         return ()
     proposed = " ".join(machine.own_networks()) if interview.terminal else ""
+    if not options["network"]:
+        interview.tell(texts.OPEN_NETWORKS)
     question = fill_in(texts.NETWORKS, proposed=proposed or "-")
     given = " ".join(options["network"]) or None
     return interview.ask(

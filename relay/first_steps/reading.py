@@ -1,20 +1,30 @@
 """Reads the answers, one function each; what is wrong is said in both languages, so that it can be asked again."""
 
 import datetime as dt
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
 from relay.first_steps import texts
 from relay.presets.preset import Words, find_preset, meant_by, preset_names
+from relay.settings import oauth_fields
 from relay.settings.fields import read_address, read_name, read_user_name
 from relay.settings.hosts import parse_host, parse_hostname, parse_network
 
 _LONGEST_SHOWN: Final = 80
 _YES: Final = frozenset({"y", "yes", "j", "ja"})
 _NO: Final = frozenset({"n", "no", "nein"})
+_IF_EMPTY: Final[Mapping[Words, Words]] = {
+    **dict.fromkeys((texts.NOT_A_HOSTNAME, texts.NOT_A_USER, texts.NOT_AN_ACCOUNT), texts.GIVE_NAME),
+    texts.NOT_AN_ADDRESS: texts.GIVE_ADDRESS,
+    texts.NOT_A_HOST: texts.GIVE_SERVER,
+    texts.NOT_A_PORT: texts.GIVE_PORT,
+    texts.NO_FILE: texts.GIVE_FILE,
+}
+"""What is said in place of a text where there is nothing to show."""
 _UNFIT: Final = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -28,7 +38,9 @@ class WrongAnswerError(ValueError):
 
 
 def wrong(words: Words, value: str = "", **more: str) -> WrongAnswerError:
-    """Return the error that says of an answer why it can't be used."""
+    """Return the error that says of an answer why it can't be used; of an empty one, what is to be given."""
+    if not value.strip():
+        words = _IF_EMPTY.get(words, texts.NOTHING if "{value}" in words.en else words)
     shown = value[:_LONGEST_SHOWN]
     return WrongAnswerError(Words(*(one.format(value=shown, **more) for one in words)))
 
@@ -123,12 +135,26 @@ def read_day(text: str) -> dt.date | None:
 
 
 def read_file(text: str) -> str:
-    """Read the name of a file that is there; it becomes an absolute path."""
+    """Read the name of a file that is there; it becomes an absolute path, without `..`."""
     try:
-        with Path(text).open("rb"):
-            return str(Path(text).absolute())
+        file = os.path.normpath(Path(text).absolute())
+        with Path(file).open("rb"):
+            return file
     except (OSError, ValueError):
         raise wrong(texts.NO_FILE, text) from None
+
+
+def read_endpoint(text: str) -> str:
+    """Read an address that tokens are asked of, or where somebody signs in. It is not shown: it may hold a login."""
+    try:
+        return oauth_fields.read_endpoint(text.strip())
+    except ValueError:
+        raise wrong(texts.NOT_AN_ENDPOINT) from None
+
+
+def read_scopes(text: str) -> list[str]:
+    """Read permissions with blanks between them; there may be none."""
+    return text.split()
 
 
 def read_text(text: str) -> str:

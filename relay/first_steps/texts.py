@@ -1,4 +1,4 @@
-"""What `relay init` says to people, in both languages: questions, why an answer is wrong, and its end."""
+"""What `relay init` says to people, in both languages: questions, and why an answer is wrong."""
 
 from typing import Final
 
@@ -66,6 +66,22 @@ CLIENT_ID: Final = Words(
 TENANT: Final = Words(
     "Your organisation's domain or id at Microsoft", "Domain oder ID Ihrer Organisation bei Microsoft"
 )
+TOKEN_URL: Final = Words(
+    "The token endpoint of that provider: the address where tokens come from, https://...",
+    "Der Token-Endpunkt dieses Anbieters: die Adresse, von der Tokens kommen, https://...",
+)
+DEVICE_URL: Final = Words(
+    "Its device authorization endpoint: the address where the code comes from that somebody enters, https://...",
+    "Sein Endpunkt für Geräte: die Adresse, von der der Code kommt, den jemand eingibt, https://...",
+)
+AUTHORIZE_URL: Final = Words(
+    "Its authorization endpoint: the page where somebody signs in, https://...",
+    "Sein Autorisierungs-Endpunkt: die Seite, auf der sich jemand anmeldet, https://...",
+)
+SCOPES: Final = Words(
+    "The permissions (scopes) to ask for, with blanks between (Enter: none)",
+    "Die Berechtigungen (Scopes), die verlangt werden, mit Leerzeichen dazwischen (Enter: keine)",
+)
 CLIENT_SECRET: Final = Words(
     "The client secret of your registration at the provider (not shown)",
     "Das Clientgeheimnis Ihrer Registrierung beim Anbieter (wird nicht angezeigt)",
@@ -86,6 +102,13 @@ BLANKS_GONE: Final = Words(
 ARCHIVE: Final = Words(
     "Shall a copy of each sent mail go to an address, the office's archive? Which (Enter: none)",
     "Soll eine Kopie jeder gesendeten E-Mail an eine Adresse gehen, das Archiv des Büros? Welche (Enter: keine)",
+)
+OPEN_NETWORKS: Final = Words(
+    "So that scanners can send, networks get a port without a login: whoever connects from there may send as any user."
+    " Name only networks whose people and machines you trust; `relay check` and each start remind you of it.",
+    "Damit Scanner senden können, bekommen Netze einen Port ohne Anmeldung: wer von dort kommt, kann als jeder Benutzer"
+    " senden. Nennen Sie nur Netze, deren Menschen und Geräten Sie trauen; `relay check` und jeder Start erinnern"
+    " daran.",
 )
 NETWORKS: Final = Words(
     "From which networks may mail programs and scanners send? (Enter: {proposed}; - : this machine alone)",
@@ -199,100 +222,18 @@ NO_FILE: Final = Words(
     "{value}: there is no such file, or it can't be read",
     "{value}: diese Datei gibt es nicht, oder sie ist nicht lesbar",
 )
+NOT_AN_ENDPOINT: Final = Words(
+    "It must be an address such as https://login.provider.example/token, with neither a login nor a # in it",
+    "Es muss eine Adresse sein wie https://login.anbieter.example/token, ohne Anmeldung und ohne # darin",
+)
 NOT_A_DAY: Final = Words("{value}: is no day such as 2027-06-30", "{value}: ist kein Tag wie 2027-06-30")
+GIVE_NAME: Final = Words("Please give a name", "Bitte geben Sie einen Namen an")
+GIVE_ADDRESS: Final = Words("Please give a mail address", "Bitte geben Sie eine E-Mail-Adresse an")
+GIVE_SERVER: Final = Words("Please give a server", "Bitte geben Sie einen Server an")
+GIVE_PORT: Final = Words("Please give a port", "Bitte geben Sie einen Port an")
+GIVE_FILE: Final = Words("Please give a file", "Bitte geben Sie eine Datei an")
 NOTHING: Final = Words("Please answer something", "Bitte geben Sie etwas ein")
 NOT_A_SECRET: Final = Words("It must be one line of text", "Es muss eine Zeile Text sein")
 
 DIFFERENT: Final = Words("These were not the same", "Die beiden Eingaben stimmen nicht überein")
-
-# What is said at the end.
-WRITTEN: Final = Words("{path} is written{secret}", "{path} wurde geschrieben{secret}")
-PASSWORD_IN: Final = Words("; the password is in {file}", "; das Passwort steht in {file}")
-CLIENT_SECRET_IN: Final = Words("; the client secret is in {file}", "; das Clientgeheimnis steht in {file}")
 ENDED: Final = Words("Nothing was written.", "Es wurde nichts geschrieben.")
-MAIL_PROGRAMS: Final = Words("What to set elsewhere:", "Was anderswo einzustellen ist:")
-LISTENER: Final = Words(
-    "Port {port} of {host}: encryption {security}, {login}, from {networks}",
-    "Port {port} von {host}: Verschlüsselung {security}, {login}, aus {networks}",
-)
-WITH_LOGIN: Final = Words("with a login", "mit Anmeldung")
-WITHOUT_LOGIN: Final = Words("without a login", "ohne Anmeldung")
-THUNDERBIRD: Final = Words(
-    "Thunderbird: Account Settings > Outgoing Server (SMTP) > Add: server {host}, port {port}, connection security"
-    " {thunderbird}, authentication {method}{user}",
-    "Thunderbird: Konten-Einstellungen > Postausgangsserver (SMTP) > Hinzufügen: Server {host}, Port {port},"
-    " Verbindungssicherheit {thunderbird}, Authentifizierungsmethode {method}{user}",
-)
-OUTLOOK: Final = Words(
-    "Outlook: Account Settings > Server Settings > Outgoing mail: server {host}, port {port}, encryption {outlook},"
-    " {login}",
-    "Outlook: Kontoeinstellungen > Servereinstellungen > Ausgehende E-Mail: Server {host}, Port {port},"
-    " Verschlüsselung {outlook}, {login}",
-)
-SCANNER: Final = Words(
-    "Scanner: SMTP server {host}, port {port}, encryption {scanner}, no login, sender {address}; if it sends as"
-    " something else: relay device add Scanner --network ITS-ADDRESS --user {name}",
-    "Scanner: SMTP-Server {host}, Port {port}, Verschlüsselung {scanner}, ohne Anmeldung, Absender {address}; sendet er"
-    " als etwas anderes: relay device add Scanner --network SEINE-ADRESSE --user {name}",
-)
-METHOD_PASSWORD: Final = Words("Normal password", "Passwort, normal")
-METHOD_NONE: Final = Words("No authentication", "Keine Authentifizierung")
-AS_USER: Final = Words(
-    ", user name {name}, the password that was just chosen", ", Benutzername {name}, das eben gewählte Passwort"
-)
-LOGIN_PASSWORD: Final = Words(
-    "with the user name {name} and the password that was just chosen",
-    "mit dem Benutzernamen {name} und dem eben gewählten Passwort",
-)
-LOGIN_NONE: Final = Words("without a login (SMTP authentication off)", "ohne Anmeldung (SMTP-Authentifizierung aus)")
-NONE: Final = Words("None", "Keine")
-STARTTLS_OR_NONE: Final = Words(
-    "STARTTLS, or none if it knows no certificate of yours", "STARTTLS, oder keine, wenn er das Zertifikat nicht kennt"
-)
-TRUST: Final = Words(
-    "They warn of the certificate until they know who has signed it: relay certificate show",
-    "Sie warnen vor dem Zertifikat, bis sie dessen Aussteller kennen: relay certificate show",
-)
-ONLY_HERE: Final = Words(
-    "Programs on this machine alone send: server 127.0.0.1, port {port}, no encryption, no login. For others write a"
-    " [[listener]] (README: Open it to the office).",
-    "Nur Programme auf diesem Rechner senden: Server 127.0.0.1, Port {port}, ohne Verschlüsselung, ohne Anmeldung. Für"
-    " andere braucht es einen [[listener]] (README: Open it to the office).",
-)
-INBOXES: Final = Words(
-    "Collected mail is in {folder}, as Maildir. Mail programs read it by IMAP (server {host}, port 993, SSL/TLS) once"
-    " Dovecot runs here: relay dovecot-config says how.",
-    "Abgeholtes liegt in {folder}, als Maildir. Mailprogramme lesen es per IMAP (Server {host}, Port 993, SSL/TLS),"
-    " sobald hier Dovecot läuft: relay dovecot-config sagt, wie.",
-)
-INBOX_PASSWORD: Final = Words(
-    "To log in there {name} needs a password: relay user password {name}",
-    "Für die Anmeldung dort braucht {name} ein Passwort: relay user password {name}",
-)
-LOGIN_NEEDS_PASSWORD: Final = Words(
-    "To send with a login {name} needs a password: relay user password {name}",
-    "Zum Senden mit Anmeldung braucht {name} ein Passwort: relay user password {name}",
-)
-NEXT_START: Final = Words("Next: systemctl start relay", "Als Nächstes: systemctl start relay")
-NEXT_SERVE: Final = Words("Next: relay serve{option}", "Als Nächstes: relay serve{option}")
-NEXT_SEND: Final = Words(
-    "The service has taken it over. Next: send a mail as {address}, then: relay queue list --state delivered",
-    "Der Dienst hat es übernommen. Als Nächstes: eine E-Mail als {address} senden, dann: relay queue list --state"
-    " delivered",
-)
-NEXT_RELOAD: Final = Words(
-    "Next: mend what the service says above, then: relay reload{option}",
-    "Als Nächstes: beheben Sie, was der Dienst oben bemängelt, dann: relay reload{option}",
-)
-TO_CHANGE: Final = Words(
-    "To change this account later: relay account edit {name}{option}",
-    "Dieses Konto später ändern: relay account edit {name}{option}",
-)
-NEXT_SIGN_IN: Final = Words(
-    "Next: relay account authorize {name}{option}, as nobody has signed in yet",
-    "Als Nächstes: relay account authorize {name}{option}, denn noch hat sich niemand angemeldet",
-)
-NEXT_MEND: Final = Words(
-    "Next: mend what FAILED above, then: relay account test {name}{option}",
-    "Als Nächstes: beheben Sie, was oben mit FAILED gekennzeichnet ist, dann: relay account test {name}{option}",
-)

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from relay.cli.account_oauth import complete_oauth, wants_client_secret
+from relay.cli.account_oauth import complete_oauth, say_next, wants_client_secret
 from relay.cli.account_options import Changes
 
 
@@ -53,3 +53,12 @@ def test_what_the_table_has_is_not_missing() -> None:
 )
 def test_who_needs_a_clients_secret(table: dict[str, object], expected: bool) -> None:
     assert wants_client_secret(table) is expected
+
+
+def test_of_an_app_it_is_not_said_that_it_waits_for_somebody(capsys: pytest.CaptureFixture[str]) -> None:
+    say_next("office", {"flow": "app"})
+    shown = capsys.readouterr().out
+    assert "The service gets the app's tokens by itself. To ask for one now, and see what the provider answers" in shown
+    assert "relay account authorize office" in shown
+    say_next("office", {"flow": "device"})
+    assert "Sign in: relay account authorize office" in capsys.readouterr().out

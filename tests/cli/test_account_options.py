@@ -13,6 +13,7 @@ def test_a_file_is_named_as_it_is_seen_from_here(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     assert AbsoluteFile().convert("key.json", None, None) == str(tmp_path / "key.json")
     assert AbsoluteFile().convert("/etc/key.json", None, None) == "/etc/key.json"
+    assert AbsoluteFile().convert("../key.json", None, None) == str(tmp_path.parent / "key.json")
 
 
 def test_a_day_is_read() -> None:
@@ -43,3 +44,11 @@ def test_security_goes_with_the_port(before: dict[str, object], changes: Changes
 def test_each_command_that_says_what_an_account_is_has_all_options_of_the_table() -> None:
     for command in (add, edit, init):
         assert {key.variable for key in KEYS} <= {one.name for one in command.params}
+
+
+def test_what_helps_with_an_account_that_is_there_promises_no_default() -> None:
+    """What an option of `edit` does not say stays as it is."""
+    context = edit.make_context("edit", ["x", "--password"])
+    shown = edit.get_help(context).lower()
+    assert "default:" in add.get_help(add.make_context("add", ["x"])).lower()
+    assert shown.count("default:") == 1  # that of --config

@@ -62,3 +62,26 @@ def test_where_google_has_no_preset_its_usual_flow_is_taken() -> None:
 def test_a_public_client_is_asked_for_no_secret() -> None:
     shown = ask("anna@example.com\nclient\n", preset="microsoft365", oauth="microsoft", flow="device", collect=False)[2]
     assert "client secret" not in shown
+
+
+@pytest.mark.parametrize(("flow", "key"), [("device", "device_url"), ("browser", "authorize_url"), ("app", None)])
+def test_a_custom_provider_is_asked_for_its_addresses_and_permissions(flow: str, key: str | None) -> None:
+    token, page = "https://login.example/token", "https://login.example/page"
+    secret = {"device": "\n", "browser": "hush\n\n", "app": "hush\n\n"}[flow]
+    typed = "\n".join((flow, "client", "login.example", token, *([page] if key else []), "mail.send mail.read", secret))
+    given: dict[str, Any] = {"address": "anna@office.lan", "smtp_host": "smtp.office.lan"}
+    account, _, shown = ask(typed, oauth="custom", collect=False, **given)
+    assert account.oauth == {
+        "provider": "custom", "flow": flow, "client_id": "client", "token_url": token,
+        **({key: page} if key else {}), "scopes": ["mail.send", "mail.read"],
+    }  # fmt: skip
+    assert "It must be an address such as https://" in shown
+
+
+def test_what_options_say_of_a_custom_provider_is_not_asked_and_there_may_be_no_permissions() -> None:
+    token = "https://login.example/token"
+    given: dict[str, Any] = {"address": "anna@office.lan", "smtp_host": "smtp.office.lan"}
+    account, _, _ = ask(
+        "\nhush\n\n", flow="app", client_id="c", token_url=token, oauth="custom", collect=False, **given
+    )
+    assert account.oauth == {"provider": "custom", "flow": "app", "client_id": "c", "token_url": token}

@@ -27,6 +27,9 @@ from relay.settings.fields import read_user_name
         (reading.read_known_preset, "ionos", "ionos"),
         (reading.read_known_preset, "1und1", "ionos"),
         (reading.read_text, " x ", "x"),
+        (reading.read_endpoint, " https://login.provider.example/token ", "https://login.provider.example/token"),
+        (reading.read_scopes, " mail.send  mail.read", ["mail.send", "mail.read"]),
+        (reading.read_scopes, "", []),
         (reading.one_of(("en", "de")), " DE", "de"),
         (reading.one_of(("Anna", "bert")), "anna", "Anna"),
         (reading.read_yes, "J", True),
@@ -54,6 +57,8 @@ BAD = [
     (reading.read_file, "\0"),
     (reading.read_day, "31.12.2027"),
     (reading.read_text, "  "),
+    (reading.read_endpoint, "login.provider.example"),
+    (reading.read_endpoint, "http://login.provider.example/"),
     (reading.one_of(("en", "de")), "fr"),
     (reading.read_yes, "perhaps"),
 ]
@@ -88,3 +93,32 @@ def test_a_name_made_of_an_address_is_what_stands_before_the_at(tmp_path: Path) 
     file = tmp_path / "there"
     file.touch()
     assert reading.read_file(str(file)) == str(file)
+
+
+@pytest.mark.parametrize(
+    ("read", "english", "german"),
+    [
+        (reading.read_hostname, "Please give a name", "Bitte geben Sie einen Namen an"),
+        (reading.read_user, "Please give a name", "Bitte geben Sie einen Namen an"),
+        (reading.read_account_name, "Please give a name", "Bitte geben Sie einen Namen an"),
+        (reading.read_mail_address, "Please give a mail address", "Bitte geben Sie eine E-Mail-Adresse an"),
+        (reading.read_server, "Please give a server", "Bitte geben Sie einen Server an"),
+        (reading.read_port, "Please give a port", "Bitte geben Sie einen Port an"),
+        (reading.read_known_preset, "Please answer something", "Bitte geben Sie etwas ein"),
+    ],
+)
+def test_who_answers_nothing_is_told_what_to_give(read: Callable[[str], object], english: str, german: str) -> None:
+    for text in ("", " "):
+        with pytest.raises(WrongAnswerError) as caught:
+            read(text)
+        assert caught.value.words == (english, german)
+
+
+def test_a_file_is_named_by_its_plain_path_and_links_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "x").symlink_to(tmp_path / "real")
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / "real" / "key.pem").touch()
+    monkeypatch.chdir(tmp_path / "real")
+    assert reading.read_file("../ca.pem") == str(tmp_path / "ca.pem")
+    assert reading.read_file("../x/./key.pem") == str(tmp_path / "x" / "key.pem")

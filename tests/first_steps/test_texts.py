@@ -5,13 +5,13 @@ from typing import Final
 import pytest
 
 from relay.cli.interview import Interview, fill_in
-from relay.first_steps import notes, texts
+from relay.first_steps import end_texts, notes, texts
 from relay.presets.preset import Words
 from tests.peers.relay_process import ROOT
 
 TABLE = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (texts, notes)
+    for module in (texts, end_texts, notes)
     for name, value in vars(module).items()
     if isinstance(value, Words)
 }
