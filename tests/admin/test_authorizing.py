@@ -72,6 +72,19 @@ def test_a_refusal_is_explained(run: Run, config: Path, server: OAuthServer) -> 
     assert (said.status, said.err) == (1, "Nobody is signed in: 127.0.0.1 says: HTTP 503\n")
 
 
+def test_a_refused_app_is_told_what_proves_it_and_not_to_sign_in(run: Run, config: Path, server: OAuthServer) -> None:
+    server.secret = "the-clients-secret"
+    configure(config, server, "app")
+    server.refusal = {"error": "invalid_grant", "error_description": "no"}
+    for command in ("authorize", "test"):
+        said = run("account", command, "sales")
+        words = " ".join((said.out + said.err).split())
+        assert said.status == 1
+        assert "invalid_grant" in words
+        assert "relay account edit sales --client-secret" in words
+        assert "relay account authorize" not in words
+
+
 def test_before_the_first_start_the_database_is_made(run: Run, config: Path, server: OAuthServer) -> None:
     configure(config, server, "device")
     (config.parent / "relay.db").unlink()

@@ -7,7 +7,7 @@ import pytest
 from relay.rules.answers.row import Advice
 from relay.rules.notice_texts import TEXTS, Alert, Texts
 
-ALLOWED = {"account", "address", "command", "count", "queue_id", "subject"}
+ALLOWED = {"account", "login", "address", "command", "count", "queue_id", "subject"}
 
 
 def placeholders(text: str) -> set[str]:
