@@ -23,6 +23,7 @@ from relay.emitting import emit
 from relay.events.service import CommitInDoubt
 from relay.model.ids import first_id, make_id
 from relay.storage import meta
+from relay.storage.checkpointing import Checkpointer
 from relay.storage.engine import WriteConnection
 from relay.storage.faults import is_conflict, is_connection_lost, is_fault_of_database, is_surely_undone, storage_error
 from relay.storage.lock import database_name
@@ -98,6 +99,7 @@ class Committer:
         self._key = f"{_FAMILY}/{os.urandom(8).hex()}"
         """Where this writer's batches leave their names; the last one counts."""
         self._number = int.from_bytes(os.urandom(4), "big")
+        self._checkpointer = Checkpointer(engine) if engine.dialect.name == "sqlite" else None
 
     def commit(self, batch: Sequence[Write]) -> None:
         """Run a batch; each write then has its result. Raises what a write raises; CommitError for a failed COMMIT."""
@@ -161,6 +163,8 @@ class Committer:
             if is_conflict(error) or is_surely_undone(error):
                 raise
             raise CommitError(storage_error(error, database_name(self._engine.url))) from None
+        if self._checkpointer is not None and tx.has_changed:
+            self._checkpointer.committed(self._connection, sum(write.octets for write in batch))
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -175,4 +179,6 @@ class Committer:
                 meta.forget(tx, self._key)
                 meta.forget_below(tx, _FAMILY, first_id(wall_clock() - _DAY))
                 self._connection.commit()
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self._disconnect()

@@ -129,6 +129,9 @@ class WriteConnection:
         self._driver: Any = self._connection.connection.dbapi_connection
         self._dialect = engine.dialect.name
         self._is_synced = True
+        if self._dialect == "sqlite":  # here `Checkpointer` does that
+            self._connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
+            self._connection.rollback()
 
     def begin(self, *, synced: bool = True) -> Transaction:
         """Begin a transaction; one that is not `synced` is durable only after the next that is.
@@ -151,6 +154,10 @@ class WriteConnection:
     def rollback(self) -> None:
         """End the transaction, and keep nothing of it."""
         self._driver.rollback()
+
+    def checkpoint(self) -> None:
+        """Copy SQLite's log into its file, as far as no reader needs what was there, and keep nobody waiting."""
+        self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def abandon(self) -> None:
         """Let the connection go, and what was not committed: what state it is in after a fault is not known."""
