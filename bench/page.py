@@ -38,7 +38,8 @@ def describe_machine() -> str:
     return (
         f"{packages}; CPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}; Postfix {postfix}; "
         f"{platform.system()} {platform.release()} on {_name_processor()}, {os.cpu_count()} cores, "
-        f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory."
+        f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory; "
+        f"load at the end {os.getloadavg()[0]:.1f}."
     )
 
 

@@ -21,7 +21,7 @@ from bench.start import Begin
 class Counts:
     """How much of everything."""
 
-    rounds: int = 5
+    rounds: int = 9
     messages: int = 1000
     """Of a round."""
     sessions: int = 20
