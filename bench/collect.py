@@ -3,6 +3,7 @@
 Each round gives every program a mailbox of its own with the same mails, and an empty Maildir.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.processes import Helper
 from tests.peers.dovecot import PASSWORD, Dovecot
 from tests.peers.machine import require_program
 from tests.peers.relay_process import ROOT, python_of, write_config
@@ -63,10 +65,13 @@ CONTESTANTS: dict[str, Collect] = {
 }
 
 
-def measure(rounds: int, messages: int, length: int, *, beside: Path | None = None) -> Iterator[str]:
+def measure(
+    rounds: int, messages: int, length: int, *, round_trip: int = 0, beside: Path | None = None
+) -> Iterator[str]:
     """Run the rounds; gives a line for each, and the figures as Markdown at the end.
 
-    `beside` is the checkout of another version of the relay, which is measured in place of the other programs.
+    `round_trip`: milliseconds to the server and back. `beside` is the checkout of another version of the relay, which
+    is measured in place of the other programs.
     """
     contestants = CONTESTANTS
     if beside is not None:
@@ -74,23 +79,28 @@ def measure(rounds: int, messages: int, length: int, *, beside: Path | None = No
     mail = b"From: x@y.example\nTo: sales@example.com\nSubject: %d\nMessage-ID: <%d@bench.example>\n\n"
     body = (b"y" * 71 + b"\n") * (length // 72)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    with Dovecot() as dovecot:
+    with contextlib.ExitStack() as running:
+        dovecot = running.enter_context(Dovecot())
+        port = dovecot.pop3_port
+        if round_trip:
+            port = running.enter_context(Helper("delay", port, round_trip)).port
         for number in range(1, rounds + 1):
             for name, collect in contestants.items():
                 user = f"{name}{number}"
                 dovecot.fill(user, [mail % (n, n) + body for n in range(messages)])
                 with tempfile.TemporaryDirectory(prefix="bench-") as folder:
                     began = time.monotonic()
-                    collect(dovecot.pop3_port, user, Path(folder))
+                    collect(port, user, Path(folder))
                     seconds[name].append(time.monotonic() - began)
                     arrived = sum(1 for path in Path(folder).rglob("new/*") if path.is_file())
                 if arrived != messages or dovecot.mails(user):
                     raise RuntimeError(f"{name}: {arrived} of {messages} mails arrived")
                 yield f"round {number}: {name}: collected in {seconds[name][-1]:.2f} s"
-    yield _describe(seconds, messages, length)
+    where = f"with {round_trip} ms of round trip " if round_trip else ""
+    yield _describe(seconds, f"{messages:,} mails of {length:,} octets from a Dovecot {where}", messages)
 
 
-def _describe(seconds: dict[str, list[float]], messages: int, length: int) -> str:
+def _describe(seconds: dict[str, list[float]], what: str, messages: int) -> str:
     rates = {name: [messages / one for one in several] for name, several in seconds.items()}
     ours = statistics.median(rates["relay"])
     rows = "".join(
@@ -99,8 +109,8 @@ def _describe(seconds: dict[str, list[float]], messages: int, length: int) -> st
         for name, found in rates.items()
     )
     return (
-        f"{messages:,} mails of {length:,} octets from a Dovecot over plain POP3 into a Maildir, the program's start "
-        f"included; median of {len(rates['relay'])} rounds in turns (lowest to highest).\n\n"
+        f"{what}over plain POP3 into a Maildir, the program's start included; median of "
+        f"{len(rates['relay'])} rounds in turns (lowest to highest).\n\n"
         f"| | mails/s | relay / it |\n|---|---|---|\n{rows}"
     )
 

@@ -116,7 +116,10 @@ def list_measurements(counts: Counts, beside: Path | None = None) -> dict[str, I
         cases.append(Case(name="draining", what=what, run=Drain(messages=counts.drained, length=counts.length)))
         cases.append(Case(name="commands", what="Commands beside a service with 50 waiting mails", run=Ask(waiting=50)))
     found = {case.name: compare(case, sides, counts.rounds) for case in cases}
-    found["collecting"] = collect.measure(counts.rounds, 3 * counts.messages, counts.length, beside=beside)
+    for name, round_trip in (("collecting", 0), ("collecting-distant", 30)):
+        found[name] = collect.measure(
+            counts.rounds, 3 * counts.messages, counts.length, round_trip=round_trip, beside=beside
+        )
     if beside is not None:
         return found
     found["growing"] = growth.measure(counts.rounds, counts.messages, counts.sizes, drained=counts.drained)

@@ -18,6 +18,8 @@ from relay.pop_poller import PopPoller
 _T = TypeVar("_T")
 _LONGEST_STEP: Final = 1.0
 """Seconds until something is said of a poll: only then is it seen whether whoever asked is still there."""
+_SHORTEST_STEP: Final = 0.1
+"""Seconds between two words about a mailbox: each costs a turn of the loop and a line to whoever asked."""
 _MOST_IDS: Final = 3
 """Mails of each mailbox whose ids are shown."""
 
@@ -80,9 +82,18 @@ def follow(news: AsyncGenerator[_T], run: Callable[[Coroutine[Any, Any, _T | Non
 async def poll(poller: PopPoller, accounts: Sequence[Account]) -> AsyncGenerator[Progress | Told]:
     """Poll mailboxes now, and tell of the progress of each, then of the results."""
     news: asyncio.Queue[Progress | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
 
     def tell(account: str) -> Tell:
-        return lambda fetched, total: news.put_nowait(Progress(what=account, done=fetched, total=total))
+        due = 0.0
+
+        def say(fetched: int, total: int) -> None:
+            nonlocal due
+            if fetched == total or loop.time() >= due:
+                due = loop.time() + _SHORTEST_STEP
+                news.put_nowait(Progress(what=account, done=fetched, total=total))
+
+        return say
 
     polls = asyncio.create_task(poller.poll_now(accounts, tell))
     polls.add_done_callback(lambda _: news.put_nowait(None))

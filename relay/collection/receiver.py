@@ -67,7 +67,8 @@ class Receiver:
         self._limit = context.server.max_message_size
         self._inboxes = MaildirWriter(context.account.name, context.settings)
         self._batch: list[Arriving] = []
-        self._octets = 0
+        self._octets = self._files = 0
+        """Of the batch."""
         self._writing: asyncio.Task[None] | None = None
         self.recorded: list[Listed] = []
         self.count = 0
@@ -100,8 +101,9 @@ class Receiver:
         await self._address(message)
         self._batch.append(message)
         self._octets += message.total
+        self._files += len(message.plan.shares)
         self.count += 1
-        if self._octets >= _BATCH_OCTETS or sum(len(one.plan.shares) for one in self._batch) >= _BATCH_FILES:
+        if self._octets >= _BATCH_OCTETS or self._files >= _BATCH_FILES:
             await self._write_batch()
 
     async def finish(self) -> None:
@@ -136,7 +138,8 @@ class Receiver:
     async def _write_batch(self) -> None:
         """Write the batch while the next messages come in; at most one is on its way."""
         await self._settle()
-        batch, self._batch, self._octets = self._batch, [], 0
+        batch, self._batch = self._batch, []
+        self._octets = self._files = 0
         if batch:
             self._context.require_room()
             self._context.lease.check()
@@ -180,7 +183,7 @@ class Receiver:
         for one, arrivals in zip(batch, described, strict=True):
             self.recorded.append(one.listed)
             self._result.fetched += 1
-            self._tell([replace(arrival, id=known.get(arrival.id, arrival.id)) for arrival in arrivals])
+            self._tell([replace(copy, id=known[copy.id]) if copy.id in known else copy for copy in arrivals])
 
     def _tell(self, copies: Sequence[Arrival]) -> None:
         """Log what became of a mail, now that it is durable."""

@@ -16,7 +16,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from relay.model.errors import StorageError
 from relay.storage.syncing import CREATE, FOLDER, open_plain, sync
@@ -61,7 +61,7 @@ def make_inboxes(inboxes: Path, users: Iterable[str]) -> list[str]:
 
 
 class Maildir:
-    """A user's inbox, made where it is missing; a context manager that holds its folder open."""
+    """A user's inbox, made where it is missing; a context manager that holds it open, with `tmp/` and `new/`."""
 
     def __init__(self, inboxes: Path, user: str, *, shared: bool = False) -> None:
         self.path = inboxes / _check_name(user)
@@ -71,21 +71,26 @@ class Maildir:
             opened.callback(os.close, top)
             self._root = _open_below(top, user, self.path, shared=shared)
             opened.callback(os.close, self._root)
+            held = []
             for name in FOLDERS:
-                with self.folder(name) as descriptor:
-                    if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=True):
-                        raise StorageError(f"inbox {self.path / name}: it can't be written into")
+                held.append(descriptor := _open_below(self._root, name, self.path / name, shared=shared))
+                opened.callback(os.close, descriptor)
+                if not os.access(".", os.W_OK | os.X_OK, dir_fd=descriptor, effective_ids=True):
+                    raise StorageError(f"inbox {self.path / name}: it can't be written into")
+            self.tmp, self.new, cur = held
             # Durable each time: who made them may have died before that.
             os.fsync(self._root)
             os.fsync(top)
             opened.pop_all()
+            os.close(cur)
             os.close(top)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        os.close(self._root)
+        for descriptor in (self.tmp, self.new, self._root):
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def folder(self, name: str) -> Iterator[int]:
@@ -111,9 +116,9 @@ class Maildir:
 
     def sync(self) -> None:
         """Make durable what stands in the inbox, read or not: a reader moves it from `new/` to `cur/` at any time."""
-        for name in ("new", "cur"):
-            with self.folder(name) as descriptor:
-                os.fsync(descriptor)
+        with self.folder("cur") as cur:
+            os.fsync(self.new)
+            os.fsync(cur)
 
     def clear_tmp(self, *, now: float | None = None) -> int:
         """Remove what writers of ours that died have left in `tmp/` for longer than ABANDONED; return how many files.
@@ -137,63 +142,67 @@ class Maildir:
 
 
 class MailFile:
-    """A mail that is being written in `tmp/`; a context manager that removes it unless it was published."""
+    """A mail that is being written in `tmp/`; a context manager that removes it unless it was published.
+
+    It ends before its Maildir does. Each `write` is one of the system's: what comes in crumbs is joined before.
+    """
 
     def __init__(self, maildir: Maildir) -> None:
         self._maildir = maildir
         self._name = f"{os.getpid()}.{secrets.token_hex(8)}"
         self._held = b""
         self._synced = False
-        with maildir.folder("tmp") as tmp:
-            self._stream: IO[bytes] = os.fdopen(os.open(self._name, CREATE, 0o600, dir_fd=tmp), "wb")
+        with _storage_faults(maildir.path):
+            self._descriptor = os.open(self._name, CREATE, 0o600, dir_fd=maildir.tmp)
             if maildir.shared:
-                os.fchmod(self._stream.fileno(), 0o660)
+                os.fchmod(self._descriptor, 0o660)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         with contextlib.suppress(OSError):
-            self._stream.close()
-        with contextlib.suppress(OSError, StorageError), self._maildir.folder("tmp") as tmp:
-            os.unlink(self._name, dir_fd=tmp)
+            os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(self._name, dir_fd=self._maildir.tmp)
 
     def write(self, data: bytes) -> None:
         """Write a piece; CRLF becomes LF, also where a piece ends between the two."""
-        window = self._held + data
+        window = self._held + data if self._held else data
         self._held = b"\r" if window.endswith(b"\r") else b""
-        with _storage_faults(self._maildir.path):
-            self._stream.write(window[: len(window) - len(self._held)].replace(b"\r\n", b"\n"))
+        self.write_as_is((window[:-1] if self._held else window).replace(b"\r\n", b"\n"))
 
     def write_as_is(self, data: bytes) -> None:
         """Write a piece of a mail that has the line ends of a Maildir."""
+        left = memoryview(data)
         with _storage_faults(self._maildir.path):
-            self._stream.write(data)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
 
     def sync(self) -> None:
-        """End the mail, and make its bytes durable; without effect where that is done."""
+        """End the mail, and make its bytes durable; without effect where that is done. Any thread may do it."""
         if self._synced:
             return
+        self.write_as_is(self._held)
+        self._held = b""
         with _storage_faults(self._maildir.path):
-            self._stream.write(self._held)
-            self._held = b""
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            os.fsync(self._descriptor)
         self._synced = True
 
     def publish(self, unique: str) -> Path:
         """Make the mail visible, its bytes durable before; `Maildir.sync` makes that durable, too."""
         _check_name(unique)
         self.sync()
-        with self._maildir.folder("tmp") as tmp, self._maildir.folder("new") as new:
+        maildir = self._maildir
+        with _storage_faults(maildir.path):
             try:
-                os.link(self._name, unique, src_dir_fd=tmp, dst_dir_fd=new, follow_symlinks=False)
+                os.link(self._name, unique, src_dir_fd=maildir.tmp, dst_dir_fd=maildir.new, follow_symlinks=False)
             except FileExistsError:
                 pass
             except FileNotFoundError:
-                text = f"inbox {self._maildir.path / 'tmp'}: the file of a mail was removed while it was written"
+                text = f"inbox {maildir.path / 'tmp'}: the file of a mail was removed while it was written"
                 raise StorageError(text) from None
-        return self._maildir.path / "new" / unique
+        return maildir.path / "new" / unique
 
 
 def locate(inbox: Path, file: str) -> Path | None:

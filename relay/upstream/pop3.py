@@ -26,8 +26,8 @@ from relay.upstream.witness import Witness, ignore, only
 
 PATIENCE = 60.0
 """Seconds without progress after which the connection is given up."""
-WINDOW = 16
-"""Commands that may wait for their answer, where the server offers PIPELINING."""
+WINDOW = 64
+"""Commands that may wait for their answer, where the server offers PIPELINING; more follow when half are answered."""
 _AHEAD = 1 << 20
 """Octets that may be asked for ahead."""
 MOST_MESSAGES = 200_000
@@ -140,20 +140,24 @@ class Pop3Session:
         asked, ahead = 0, 0
         for done, message in enumerate(messages):
             with _stage(Pop3Stage.RETRIEVE):
-                commands = []
-                while asked < len(messages) and (asked == done or (asked - done < self.window and ahead < _AHEAD)):
-                    if not go_on():
-                        break
-                    commands.append(f"RETR {messages[asked].n}\r\n")
+                first, until = asked, self._until(asked, done, len(messages))
+                while asked < until and (asked == done or ahead < _AHEAD) and go_on():
                     ahead += messages[asked].size
                     asked += 1
-                if commands:
-                    self._stream.write("".join(commands).encode())
+                self._ask("RETR", messages[first:asked])
                 if asked == done:
                     return
-                good, text = await self._stream.read_status()
-            yield Retrieved(message, self._body() if good else None, text)
+                refusal = await self._stream.read_refusal()
+            yield Retrieved(message, self._body() if refusal is None else None, refusal or "")
             ahead -= message.size
+
+    def _until(self, asked: int, done: int, count: int) -> int:
+        """Return up to where commands may be given now: no further until half of the window is answered."""
+        return asked if 2 * (asked - done) > self.window else min(count, done + self.window)
+
+    def _ask(self, verb: str, messages: Sequence[Listed]) -> None:
+        if messages:
+            self._stream.write("".join(f"{verb} {one.n}\r\n" for one in messages).encode())
 
     async def _body(self) -> AsyncIterator[bytes]:
         with _stage(Pop3Stage.RETRIEVE):
@@ -164,13 +168,12 @@ class Pop3Session:
         """Mark messages as deleted, and return those that the server marked. Raises Pop3Error."""
         marked = []
         with _stage(Pop3Stage.DELETE):
-            for start in range(0, len(messages), self.window):
-                batch = messages[start : start + self.window]
-                self._stream.write(b"".join(f"DELE {one.n}\r\n".encode() for one in batch))
-                for one in batch:
-                    good, _ = await self._stream.read_status()
-                    if good:
-                        marked.append(one)
+            asked = 0
+            for done, one in enumerate(messages):
+                first, asked = asked, self._until(asked, done, len(messages))
+                self._ask("DELE", messages[first:asked])
+                if await self._stream.read_refusal() is None:
+                    marked.append(one)
         return marked
 
     async def quit(self) -> None:

@@ -21,7 +21,8 @@ LEAST_RATE = 1_000
 """Octets a second that a server must send while it is waited for."""
 _HIGH_WATER = 524_288
 _PIECE = 65_536
-"""Octets that are looked at in one go: what stands behind the end of a short message is copied no further than that."""
+"""Octets of a message that are looked at in one go."""
+_END = b"\r\n.\r\n"
 _TURN = 500
 """Lines that are read before other work gets its turn."""
 
@@ -87,6 +88,14 @@ class Pop3Stream(AwaitedProtocol):
         """Read +OK or -ERR with its text, veiled and made harmless. Raises StreamLost for anything else."""
         return self.status_of(await self.read_line())
 
+    async def read_refusal(self) -> str | None:
+        """Read the text of -ERR; None for +OK, the words of which are not looked at. Raises StreamLost as above."""
+        line = await self.read_line()
+        if line == b"+OK" or line.startswith(b"+OK "):
+            return None
+        good, text = self.status_of(line)
+        return None if good else text
+
     def status_of(self, line: bytes) -> tuple[bool, str]:
         """Return what a status line means: whether it is +OK, and its text. Raises StreamLost for anything else."""
         word, _, text = line.partition(b" ")
@@ -128,13 +137,17 @@ class Pop3Stream(AwaitedProtocol):
         while not dots.ended:
             if not self._buffer:
                 await self._more()
-            data = bytes(self._buffer[:_PIECE])
-            del self._buffer[:_PIECE]
+            # A short message is mostly there as a whole, with others behind it: those are not copied to and fro.
+            end = self._buffer.find(_END, 0, _PIECE)
+            size = _PIECE if end < 0 else end + len(_END)
+            data = bytes(self._buffer[:size])
+            del self._buffer[:size]
             self._resume()
             content = dots.feed(data)
             if content:
                 yield content
-        self._buffer[:0] = dots.rest
+        if dots.rest:
+            self._buffer[:0] = dots.rest
 
     async def _more(self) -> None:
         """Wait for more bytes."""

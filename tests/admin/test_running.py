@@ -16,7 +16,7 @@ SALES = Account(name="sales", address=Address(local="sales", domain="x.example")
 
 
 class _Poller:
-    """Polls nothing: it tells of two steps, then gives what it was made with."""
+    """Polls nothing: it tells of a thousand steps, then gives what it was made with."""
 
     def __init__(self, results: dict[str, PollResult | str]) -> None:
         self._results = results
@@ -24,9 +24,10 @@ class _Poller:
     async def poll_now(
         self, _accounts: Sequence[Account], tell: Callable[[str], Callable[[int, int], None]]
     ) -> dict[str, PollResult | str]:
-        tell("sales")(1, 2)
-        await asyncio.sleep(0)
-        tell("sales")(2, 2)
+        say = tell("sales")
+        for done in range(1, 1001):
+            say(done, 1000)
+            await asyncio.sleep(0)
         return self._results
 
 
@@ -34,10 +35,11 @@ async def _poll(results: dict[str, PollResult | str]) -> list[Progress | Told]:
     return [news async for news in poll(cast("PopPoller", _Poller(results)), [SALES])]
 
 
-async def test_a_poll_tells_of_its_progress_and_then_once_of_its_results() -> None:
+async def test_a_poll_tells_of_its_progress_and_then_once_of_its_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.admin.running._SHORTEST_STEP", 60.0)  # of what lies between, nothing is told so soon
     result = PollResult(fetched=5, quarantined=1, left=2, seconds=1.25, ids=("a", "b", "c", "d"))
     *steps, told = await _poll({"sales": result})
-    assert steps == [Progress(what="sales", done=1, total=2), Progress(what="sales", done=2, total=2)]
+    assert steps == [Progress(what="sales", done=1, total=1000), Progress(what="sales", done=1000, total=1000)]
     assert isinstance(told, Told)
     assert told.exit_status == 0
     assert told.json == ({"sales": asdict(result)},)

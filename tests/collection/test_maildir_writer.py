@@ -1,6 +1,7 @@
 """The way into the inboxes: what is written at the same time, what is cut off, and what is durable when."""
 
 import asyncio
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from relay.collection.maildir_writer import Arriving, MaildirWriter, make_name
 from relay.model.address import Address
+from relay.model.errors import StorageError
 from relay.model.maildrop import Listed, MessageKey
 from relay.rules.distribution import Distribution, Share
 from relay.rules.summary import Summary
@@ -69,6 +71,57 @@ async def test_whatever_is_asked_for_at_the_same_time_happens_in_one_thread(
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
     assert (mails(tmp_path), mails(tmp_path, "bert")) == (21, 20)
+
+
+async def test_the_files_of_a_batch_are_synced_side_by_side_and_all_before_one_is_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, fsync, link = threading.Barrier(4, timeout=20), os.fsync, os.link
+    steps: list[str] = []
+
+    def note(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if name.parent.name == "tmp" and name.parent.parent.name == "anna":
+            together.wait()
+            fsync(descriptor)
+            steps.append("synced")
+        else:
+            fsync(descriptor)
+
+    def note_link(source: str, name: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        steps.append("linked")
+        link(source, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "link", note_link)
+    inboxes = inboxes_in(tmp_path)
+    await inboxes.write([arrived(n) for n in range(16)])
+    await inboxes.close()
+    assert steps == ["synced"] * 16 + ["linked"] * 16
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("syncs")]
+
+
+async def test_a_batch_that_the_disk_does_not_take_fails_when_all_its_threads_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, refused = os.fsync, threading.Event()
+
+    def refuse(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent.name != "tmp":
+            fsync(descriptor)
+        elif threading.current_thread().name.startswith("syncs"):
+            refused.wait(20)
+            fsync(descriptor)  # it is open still
+        else:
+            refused.set()
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    inboxes = inboxes_in(tmp_path)
+    with pytest.raises(StorageError, match="Input/output error"):
+        await inboxes.write([arrived(n) for n in range(16)])
+    await inboxes.close()
+    assert (mails(tmp_path), list((tmp_path / "inboxes/anna/tmp").iterdir())) == (0, [])
 
 
 async def test_the_same_message_again_adds_nothing_and_is_made_durable(

@@ -67,10 +67,17 @@ def test_where_the_disk_refuses_nothing_is_visible(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     with Maildir(tmp_path, "anna") as maildir, MailFile(maildir) as file:
-        file._stream.close()
-        file._stream = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123 - closed by exit
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, file._descriptor)
+        os.close(full)
         with pytest.raises(StorageError, match="No space left"):
             file.write(b"x" * 100)
+
+
+def test_what_the_system_takes_only_in_parts_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    assert deliver(tmp_path, "anna", "one", [b"A: b\r", b"\n\r\n0123456789"]).read_bytes() == b"A: b\n\n0123456789"
 
 
 def test_what_dead_writers_of_ours_left_is_cleared_when_its_time_is_over(tmp_path: Path) -> None:

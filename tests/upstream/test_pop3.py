@@ -8,7 +8,7 @@ import pytest
 
 from relay.model.account import Pop3Server, Security
 from relay.model.maildrop import FolderListing, Listed, MessageKey
-from relay.upstream.pop3 import Pop3Error, Pop3Session, Pop3Stage, open_pop3
+from relay.upstream.pop3 import WINDOW, Pop3Error, Pop3Session, Pop3Stage, open_pop3
 from tests.peers.credentials import Token, password
 from tests.peers.dialogue import Dialogue
 from tests.peers.machine import free_port
@@ -79,21 +79,27 @@ async def test_user_and_pass_list_retrieve_delete_quit() -> None:
         assert listed.has_ids
         assert listing == [Listed(n=1, key=MessageKey("abc"), size=10), Listed(n=2, key=MessageKey("def"), size=20)]
         got = [(r.message.n, r.body and await whole(r.body), r.text) async for r in session.retrieve(listing)]
-        assert got == [(1, b"A: b\r\n\r\n.dot\r\nbare\r\nlf\r\n", "10 octets"), (2, None, "no such message")]
+        assert got == [(1, b"A: b\r\n\r\n.dot\r\nbare\r\nlf\r\n", ""), (2, None, "no such message")]
         assert await session.delete(listing) == list(listing[:1])
         await session.quit()
 
 
-async def test_pipelining_asks_ahead_within_a_window() -> None:
-    retrieves = "".join(f"C: RETR {n}\n" for n in range(1, 17))
-    answers = "".join(f"S: +OK\nS: m{n}\nS: .\n" for n in range(1, 18))
-    script = PIPELINED + retrieves + answers.replace("S: +OK\nS: m2\n", "C: RETR 17\nS: +OK\nS: m2\n", 1)
-    async with Dialogue(script) as server:
+async def test_pipelining_asks_ahead_within_a_window_and_on_when_half_is_answered() -> None:
+    count, half = WINDOW + 3, WINDOW // 2
+
+    def script(verb: str, answers: list[str]) -> str:
+        asked = [f"C: {verb} {n}\n" for n in range(1, count + 1)]
+        return "".join([*asked[:WINDOW], *answers[:half], *asked[WINDOW:], *answers[half:]])
+
+    bodies = [f"S: +OK\nS: m{n}\nS: .\n" for n in range(1, count + 1)]
+    marked = ["S: -ERR no\n", *["S: +ok\n"] * (count - 1)]
+    async with Dialogue(PIPELINED + script("RETR", bodies) + script("DELE", marked) + "! silence") as server:
         session = await open_at(server)
-        assert session.window == 16
-        listing = [Listed(n=n, key=MessageKey(f"k{n}"), size=10) for n in range(1, 18)]
-        bodies = [await whole(r.body) async for r in session.retrieve(listing)]
-        assert bodies == [b"m%d\r\n" % n for n in range(1, 18)]
+        assert session.window == WINDOW
+        listing = [Listed(n=n, key=MessageKey(f"k{n}"), size=10) for n in range(1, count + 1)]
+        got = [await whole(r.body) async for r in session.retrieve(listing)]
+        assert got == [b"m%d\r\n" % n for n in range(1, count + 1)]
+        assert await session.delete(listing) == listing[1:]
         session.close()
 
 
