@@ -19,10 +19,10 @@ _MB = 1_000_000
 
 def read_memory(root: int) -> int:
     """Give the memory of a process and all that descend from it, in octets (0: it has ended)."""
-    family = _family(root)
-    name = "Rss:" if len(family) == 1 else "Pss:"
+    members = family(root)
+    name = "Rss:" if len(members) == 1 else "Pss:"
     total = 0
-    for pid in family:
+    for pid in members:
         with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
             fields = (_PROC / str(pid) / "smaps_rollup").read_text().split()
             total += int(fields[fields.index(name) + 1]) * 1024
@@ -61,7 +61,8 @@ class Scale:
                 return
 
 
-def _family(root: int) -> list[int]:
+def family(root: int) -> list[int]:
+    """Give the ids of a process and of all that descend from it."""
     parents: dict[int, int] = {}
     for path in _PROC.iterdir():
         if path.name.isdigit():

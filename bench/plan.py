@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import collect, growth
+from bench import collect, growth, postgresql
 from bench.case import Case, compare
 from bench.commands import Ask
 from bench.contestants import contestants
@@ -120,6 +120,9 @@ def list_measurements(counts: Counts, beside: Path | None = None) -> dict[str, I
         found[name] = collect.measure(
             counts.rounds, 3 * counts.messages, counts.length, round_trip=round_trip, beside=beside
         )
+    found["postgresql"] = postgresql.measure(
+        counts.rounds, 2 * counts.messages, counts.length, drained=counts.drained, beside=beside
+    )
     if beside is not None:
         return found
     found["growing"] = growth.measure(counts.rounds, counts.messages, counts.sizes, drained=counts.drained)

@@ -114,8 +114,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 
 
 @contextmanager
-def postgresql_server(folder: Path) -> Generator[str]:
-    """Run a PostgreSQL server whose files are in a folder; gives its URL."""
+def postgresql_server(folder: Path, *, synced: bool = False) -> Generator[str]:
+    """Run a PostgreSQL server whose files are in `data` of a folder; gives its URL. `synced`: commits are durable."""
     run = folder / "run"
     run.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
@@ -124,8 +124,8 @@ def postgresql_server(folder: Path) -> Generator[str]:
 
         server = get_server(folder / "data", cleanup_mode="delete")
     url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
-    # What is tested is our part; that PostgreSQL keeps what it promised is its own.
-    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    if not synced:  # what is tested is our part; that PostgreSQL keeps what it promised is its own
+        _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     try:
         yield url
     finally:
