@@ -67,10 +67,7 @@ class Worker:
             newest = self._random() < NEWEST
             if not self._lanes.is_open(lane):
                 lane.due.drop()  # only what people want at once goes now
-                work = await self._claim(lane, newest=newest, open_now=False)
-            elif lane.due.queued and self._queue.is_shared:
-                # Nodes that read ahead would read the same.
-                work = await self._claim(lane, newest=newest, open_now=True)
+                work = await self._claim(lane, newest=newest)
             else:
                 await self._prefetch(lane)
                 work = await self._take(lane, newest=newest)
@@ -105,11 +102,12 @@ class Worker:
         for _ in found:
             lane.kick()
 
-    async def _claim(self, lane: Lane, *, newest: bool, open_now: bool) -> Work | None:
+    async def _claim(self, lane: Lane, *, newest: bool) -> Work | None:
+        """Claim from the queue what people want at once."""
         now = self._now()
         lane.due.begin_claim()
         to, cursor = lane.destination, lane.due.cursor
-        claim = self._queue.claim(to, now=now, limit=1, open_now=open_now, cursor=cursor, newest=newest)
+        claim = self._queue.claim(to, now=now, limit=1, open_now=False, cursor=cursor, newest=newest)
         claimed = await self._wait(lane, claim)
         if not claimed:
             return None

@@ -67,6 +67,10 @@ SAID_FOR: Final = 3_600_000
 """Milliseconds in which people are told the same thing once (`NewMessage.once`); the log has every case."""
 
 
+RESERVED_FOR: Final = 15_000
+"""Milliseconds for which what is queued is left to the node that has it in memory, where several share a database."""
+
+
 class Claimant(NamedTuple):
     """Who claims."""
 
@@ -140,12 +144,15 @@ def _moment(at: int) -> str:
 
 
 def _insert_deliveries(tx: Transaction, placed: Sequence[tuple[Cause, NewDelivery]], *, by: Claimant) -> None:
-    is_claim = any(new.state is DeliveryState.ACTIVE for _, new in placed)
-    lease = tx.lease_until(by.lease) if is_claim else None
-    tx.change_each(_INSERT_DELIVERIES, [_delivery_row(*one, node=by.node, lease=lease) for one in placed])
+    # What is claimed, and what is queued: likely to be in memory here, which the other nodes leave it to for a moment.
+    leases = {DeliveryState.ACTIVE: by.lease, DeliveryState.QUEUED: RESERVED_FOR}
+    until = {state: tx.lease_until(leases[state]) for state in {new.state for _, new in placed} if state in leases}
+    tx.change_each(
+        _INSERT_DELIVERIES, [_delivery_row(*one, node=by.node, until=until.get(one[1].state)) for one in placed]
+    )
 
 
-def _delivery_row(cause: Cause, new: NewDelivery, *, node: str, lease: int | None) -> Parameters:
+def _delivery_row(cause: Cause, new: NewDelivery, *, node: str, until: int | None) -> Parameters:
     active = new.state is DeliveryState.ACTIVE
     return {
         "id": new.id,
@@ -157,8 +164,8 @@ def _delivery_row(cause: Cause, new: NewDelivery, *, node: str, lease: int | Non
         "since": cause.since,
         "uncertain": new.uncertain,
         "token": new.token if active else "",
-        "node": node if active else "",
-        "lease_until": lease if active else None,
+        "node": node if active or until else "",
+        "lease_until": until,
         "source": clean(cause.source),
     }
 

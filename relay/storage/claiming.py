@@ -17,9 +17,9 @@ from relay.rules.notice_texts import Alert
 from relay.rules.turns import Cursor
 from relay.storage.accepting import Claimant
 from relay.storage.outbox import PendingAlert, enqueue
-from relay.storage.rows import IS_QUEUED, TO_LANE, read_claimed
+from relay.storage.rows import IS_QUEUED, read_claimed
 from relay.storage.settling import UNCLAIMED, write_events
-from relay.storage.statement import LIMIT, Statement, is_in
+from relay.storage.statement import LIMIT, Many, Parameters, Statement, is_in
 from relay.storage.tables import delivery
 from relay.storage.transaction import Transaction
 from relay.storage.turns import SOURCES, DueDeliveries
@@ -35,19 +35,20 @@ _ACTIVE: Final = {
     "lease_until": bindparam("until"),
 }
 _CLAIM: Final = Statement(update(delivery).values(_ACTIVE).where(is_in(delivery.c.id, "ids")))
-_CLAIM_BY_ID: Final = Statement(
-    update(delivery)
-    .values(_ACTIVE)
-    .where(
-        TO_LANE,
-        delivery.c.tried == bindparam("before"),
-        delivery.c.state == "queued",
-        delivery.c.id == bindparam("delivery"),
-    )
+_CLAIM_BY_ID: Final = Many.update(
+    delivery,
+    *("token", "node", "lease_until"),
+    by=("id", "destination", "tried"),
+    only=[delivery.c.state == "queued"],
+    same={"state": "active"},
 )
 _REQUEUE: Final = Statement(update(delivery).values(state="queued", **UNCLAIMED).where(IS_CLAIMED))
 _MARK: Final = Statement(update(delivery).values(marked=True).where(IS_CLAIMED))
-_SELECT_CLAIM: Final = Statement(select(delivery.c.id).where(IS_CLAIMED))
+_SELECT_CLAIMS: Final = Statement(
+    select(delivery.c.id, delivery.c.token).where(
+        is_in(delivery.c.id, "ids"), is_in(delivery.c.token, "tokens"), delivery.c.state == "active"
+    )
+)
 _SELECT_OF_LANES: Final = Statement(
     select(delivery.c.id, delivery.c.message_id, delivery.c.destination)
     .where(IS_QUEUED, is_in(delivery.c.destination, "lanes"))
@@ -94,19 +95,15 @@ def claim(
 def claim_by_id(tx: Transaction, known: Sequence[ClaimedDelivery], *, by: Claimant) -> list[bool]:
     """Make deliveries `active` that are known to be due, each with its token; return which still were as known."""
     until = tx.lease_until(by.lease)
-    return [
-        tx.change(
-            _CLAIM_BY_ID,
-            claim=one.token,
-            claimant=by.node,
-            until=until,
-            lane=str(one.destination),
-            before=one.tried,
-            delivery=one.id,
-        )
-        > 0
-        for one in known
+    rows: list[Parameters] = [
+        {"token": one.token, "node": by.node, "lease_until": until}
+        | {"id": one.id, "destination": str(one.destination), "tried": one.tried}
+        # Of two that claim the same, the first. All nodes in one order, else they could wait for each other.
+        for _, one in sorted({one.id: one for one in reversed(known)}.items())
     ]
+    if tx.change_each(_CLAIM_BY_ID, rows, counted=True) == len(known):
+        return [True] * len(known)
+    return are_claimed(tx, known)
 
 
 def requeue(tx: Transaction, delivery_id: str, token: str) -> bool:
@@ -119,9 +116,10 @@ def mark_uncertain(tx: Transaction, delivery_id: str, token: str) -> bool:
     return tx.change(_MARK, delivery=delivery_id, claim=token) > 0
 
 
-def is_claimed(tx: Transaction, delivery_id: str, token: str) -> bool:
-    """Return whether a claim still holds."""
-    return bool(tx.rows(_SELECT_CLAIM, delivery=delivery_id, claim=token))
+def are_claimed(tx: Transaction, claimed: Sequence[ClaimedDelivery]) -> list[bool]:
+    """Return of each delivery whether its claim holds."""
+    found = {*tx.rows(_SELECT_CLAIMS, ids=[one.id for one in claimed], tokens=[one.token for one in claimed])}
+    return [(one.id, one.token) in found for one in claimed]
 
 
 def hold_accounts(tx: Transaction, accounts: Collection[str], *, now: int, limit: int = 500) -> list[Held]:

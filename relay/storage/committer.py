@@ -47,10 +47,10 @@ R = TypeVar("R")
 Rank = IntEnum(
     "Rank",
     """
-    WRITE_CHUNK ACCEPT SETTLE MARK_UNCERTAIN REQUEUE HOLD_ACCOUNTS RECOVER CLAIM RENEW_LEASES PAUSE RESUME DISCARD
-    PURGE_HISTORY DROP_DELIVERED_BODIES TELL_DELAY GIVE_UP PULL_BACK COUNT_RECIPIENTS UNCOUNT_RECIPIENTS CLAIM_BY_ID
-    MARK_SENT MOVE_NOTICE COUNT_PART RECLAIM BRING_FORWARD BEGIN_PROBE FINGERPRINT_KEY PURGE_ARRIVALS
-    ACQUIRE_MAILBOX RENEW_MAILBOX BEGIN_MAILBOX RECORD_FETCHED RECORD_LISTING END_POLL RELEASE_MAILBOX
+    CONFIRM WRITE_CHUNK ACCEPT SETTLE MARK_UNCERTAIN REQUEUE HOLD_ACCOUNTS RECOVER CLAIM RENEW_LEASES PAUSE RESUME
+    DISCARD PURGE_HISTORY DROP_DELIVERED_BODIES TELL_DELAY GIVE_UP PULL_BACK COUNT_RECIPIENTS UNCOUNT_RECIPIENTS
+    CLAIM_BY_ID RESERVE MARK_SENT MOVE_NOTICE COUNT_PART RECLAIM BRING_FORWARD BEGIN_PROBE FINGERPRINT_KEY
+    PURGE_ARRIVALS ACQUIRE_MAILBOX RENEW_MAILBOX BEGIN_MAILBOX RECORD_FETCHED RECORD_LISTING END_POLL RELEASE_MAILBOX
     WATCH BACKUP_BEGUN BACKUP_DONE BACKUP_FAILED NOTHING
     """,
 )
@@ -70,6 +70,8 @@ class Operation(Generic[A, R]):
     """Returns a result for each argument; runs again from the beginning if the batch has to be repeated."""
     synced: bool = True
     """False where it need be durable only together with a later write: a batch of such ones alone is not synced."""
+    asks: bool = False
+    """Whether it only asks, before anything is written: its callers have their answers before the commit."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,8 +95,10 @@ class CommitError(Exception):
 class Committer:
     """Commits batches for one writer, in its thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, answer: Callable[[list[Write]], None] = lambda _: None) -> None:
+        """`answer` takes writes of a batch that have their results before it is committed."""
         self._engine = engine
+        self._answer = answer
         self._connection: WriteConnection | None = None
         self._key = f"{_FAMILY}/{os.urandom(8).hex()}"
         """Where this writer's batches leave their names; the last one counts."""
@@ -154,6 +158,8 @@ class Committer:
             results = operation.apply(tx, [write.argument for write in writes])
             for write, result in zip(writes, results, strict=True):
                 write.result = result
+            if operation.asks:
+                self._answer(writes)
         # What has changed nothing comes to the same when it runs again; and it needs no sync.
         if tx.has_changed:
             meta.write(tx, self._key, name)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -129,9 +129,15 @@ class WriteConnection:
         self._driver: Any = self._connection.connection.dbapi_connection
         self._dialect = engine.dialect.name
         self._is_synced = True
+        self._until_abandoned = contextlib.ExitStack()
+        self._arrive: Callable[[], None] | None = None
         if self._dialect == "sqlite":  # here `Checkpointer` does that
             self._connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
             self._connection.rollback()
+        else:
+            # Each answer that is awaited gives up the interpreter's lock, and gets it back late where the loop is busy.
+            pipeline = self._driver.pipeline()  # type: ignore[union-attr]
+            self._arrive = self._until_abandoned.enter_context(pipeline).sync
 
     def begin(self, *, synced: bool = True) -> Transaction:
         """Begin a transaction; one that is not `synced` is durable only after the next that is.
@@ -145,7 +151,7 @@ class WriteConnection:
             self._driver.execute("BEGIN IMMEDIATE")
         elif not synced:  # psycopg begins by itself
             self._driver.execute("SET LOCAL synchronous_commit TO OFF")
-        return Transaction(self._driver, self._dialect)
+        return Transaction(self._driver, self._dialect, arrive=self._arrive)
 
     def commit(self) -> None:
         """Make the transaction durable."""
@@ -161,6 +167,8 @@ class WriteConnection:
 
     def abandon(self) -> None:
         """Let the connection go, and what was not committed: what state it is in after a fault is not known."""
+        with contextlib.suppress(Exception):
+            self._until_abandoned.close()
         with contextlib.suppress(Exception):
             self._connection.invalidate()
         with contextlib.suppress(Exception):

@@ -14,6 +14,8 @@ _MARGIN: Final = 5.0
 """Seconds by which the server gives a statement up before we give the server up."""
 _GIVE_LOCKS_BACK: Final = "-c idle_in_transaction_session_timeout=10000"
 """A node that stands still in the middle of a transaction must not keep its locks: others want its mail."""
+_BY_INDEX: Final = "-c enable_seqscan=off"
+"""A prepared statement keeps its plan: one that was made while the tables were small would read them whole for ever."""
 _BOUNDS_TRANSACTIONS: Final = 170_000
 """The version of PostgreSQL that knows transaction_timeout."""
 _PARAMETERS: Final[dict[str, Any]] = {
@@ -60,7 +62,7 @@ def connect_arguments(url: "URL", *, patience: float | None, prepared: bool) -> 
         chosen["prepare_threshold"] = None
     elif patience is not None:
         limit = round(1000 * (patience - _MARGIN if patience > 2 * _MARGIN else patience))
-        chosen["options"] = f"-c statement_timeout={limit} {_GIVE_LOCKS_BACK}"
+        chosen["options"] = f"-c statement_timeout={limit} {_GIVE_LOCKS_BACK} {_BY_INDEX}"
     else:
         chosen["options"] = _GIVE_LOCKS_BACK
     return {name: value for name, value in chosen.items() if name not in url.query}

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, bindparam, select
 
 from relay.model.destination import Destination
 from relay.model.errors import ClaimLostError
-from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement
+from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement, Work
 from relay.rules.turns import Cursor
 from relay.storage import accepting, backups, claiming, expiry, outbox, pausing, quota, reclaiming, settling, turns
 from relay.storage.access import Access, asks, writes, writes_as
@@ -61,6 +61,7 @@ class Queue(Access):
         self._accept = Operation(Rank.ACCEPT, partial(accepting.accept, by=self._by))
         self._settle = Operation(Rank.SETTLE, partial(settling.settle, by=self._by))
         self._claim_by_id = Operation(Rank.CLAIM_BY_ID, partial(claiming.claim_by_id, by=self._by))
+        self._confirm = Operation(Rank.CONFIRM, claiming.are_claimed, asks=True)
 
     # A mail comes in
 
@@ -108,7 +109,7 @@ class Queue(Access):
         with self._claims.making() as (token, until):
 
             def claim(tx: Transaction) -> list[ClaimedDelivery]:
-                due = DueDeliveries(tx, destination, latest)
+                due = DueDeliveries(tx, destination, latest, by=self._by)
                 return claiming.claim(due, where, limit, newest=newest, token=token, by=self._by)
 
             claimed = await self._write(Rank.CLAIM, claim)
@@ -130,7 +131,10 @@ class Queue(Access):
         if not settled.cancelled() and settled.exception() is None:
             self._claims.drop(settlement.delivery_id, settlement.token)
 
-    prefetch = asks(turns.prefetch)
+    async def prefetch(self, destination: Destination, *, now: int, limit: int, cursor: Cursor) -> list[Work]:
+        """Read about `limit` mails ahead that are due; nodes that share a database reserve them (`turns.prefetch`)."""
+        read = partial(turns.prefetch, destination=destination, now=now, limit=limit, cursor=cursor, by=self._by)
+        return await (self._write(Rank.RESERVE, read, synced=False) if self.is_shared else self._read(read))
 
     async def claim_by_id(self, delivery: ClaimedDelivery) -> ClaimedDelivery | None:
         """Claim one that is known to be due, and give it; None where it is not queued any more as it is known."""
@@ -164,13 +168,13 @@ class Queue(Access):
         """Make sure, before the final dot, that the claim holds for some seconds more. Raises ClaimLostError.
 
         Costs nothing on SQLite, where nobody else claims. On a shared database it is asked whether the claim is still
-        there, and this machine's own clock how long it will be, sleep included.
+        there, together with all who ask meanwhile, and this machine's own clock how long it will be, sleep included.
         """
         if not self.is_shared:
             return
         if self._claims.is_good(delivery.id, delivery.token) is None:
             await self.renew_leases({delivery.id: delivery.token})
-        is_ours = await self._read(claiming.is_claimed, delivery.id, delivery.token)
+        is_ours = await self._writer.run(self._confirm, delivery)
         if not is_ours or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 

@@ -230,7 +230,7 @@ def write_events(tx: Transaction, events: Sequence[tuple[str, int, str, str]]) -
 def drop_bodies(tx: Transaction, message_ids: Sequence[str]) -> None:
     """Drop the bodies of these messages, but for those of which a delivery is still open."""
     if message_ids:
-        tx.change(_DROP_BODIES, messages=list(message_ids))
+        tx.change_each(_DROP_BODIES, [{"messages": list(message_ids)}])  # nobody waits for how many that are
 
 
 def drop_delivered_bodies(tx: Transaction, before: int, limit: int) -> int:

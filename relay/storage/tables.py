@@ -98,6 +98,7 @@ class _Delivery(TypedColumns):
     uncertain: Named[int] = Column(Integer)
     marked: Named[bool] = Column(Boolean, server_default=text("false"))
     # Of a claim: its token, the node that made it, and on a shared database until when it holds without being renewed.
+    # Of what is queued there: which node has it in memory, and until when the others leave it to that.
     token: Named[str] = Column(TEXT, server_default="")
     node: Named[str] = Column(TEXT)
     lease_until: Named[int | None] = Column(BigInteger)

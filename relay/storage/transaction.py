@@ -5,7 +5,7 @@ What SQLAlchemy adds to each execution costs more than most statements do (docs/
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
@@ -22,12 +22,22 @@ AnyRow: TypeAlias = tuple[Any, ...]
 class Transaction:
     """One transaction of a database; each call raises what the driver raises (PEP 249)."""
 
-    __slots__ = ("_connection", "_dialect", "_driver", "has_changed")
+    __slots__ = ("_arrive", "_connection", "_dialect", "_driver", "_time", "has_changed")
 
-    def __init__(self, driver: Any, dialect: str, connection: Connection | None = None) -> None:  # noqa: ANN401 - the driver's connection
+    def __init__(
+        self,
+        driver: Any,  # noqa: ANN401 - the driver's connection
+        dialect: str,
+        connection: Connection | None = None,
+        *,
+        arrive: Callable[[], None] | None = None,
+    ) -> None:
+        """`arrive`: what is sent waits for no answer until this is called, or rows are asked for."""
         self._driver = driver
         self._dialect = dialect
         self._connection = connection
+        self._arrive = arrive
+        self._time: int | None = None
         self.has_changed = False
         """Whether anything was written in it."""
 
@@ -54,6 +64,8 @@ class Transaction:
         """Run SQL of one database's own, with `?` for a parameter: its catalogue, clock, settings; return the rows."""
         with self._cursor() as cursor:
             cursor.execute(sql.replace("?", "%s") if self.is_shared else sql, places)
+            if self._arrive is not None:
+                self._arrive()
             found: Sequence[AnyRow] = cursor.fetchall() if cursor.description else []
         return found
 
@@ -74,7 +86,7 @@ class Transaction:
     def change(self, statement: Statement[()], /, **parameters: Parameter) -> int:
         """Run one change and return how many rows it touched."""
         form = statement.form(self._dialect)
-        return self._run("execute", form.text, form.bind(parameters))
+        return self._run("execute", form.text, form.bind(parameters), counted=True)
 
     def change_rows(self, statement: Statement[*Ts], /, **parameters: Parameter) -> Sequence[tuple[*Ts]]:
         """Run one change that ends with RETURNING, and return what that gives."""
@@ -82,25 +94,35 @@ class Transaction:
         self.has_changed = self.has_changed or bool(found)
         return found
 
-    def change_each(self, statement: Many | Statement[()], rows: Sequence[Parameters]) -> None:
-        """Run one change for each of many rows, given by name, in their order; no two change the same row."""
+    def change_each(self, statement: Many | Statement[()], rows: Sequence[Parameters], *, counted: bool = False) -> int:
+        """Run one change for each of many rows, given by name, in their order; no two change the same row.
+
+        Returns how many rows of the database it touched in all, if they are to be `counted`: else PostgreSQL may not
+        have answered yet.
+        """
         if not rows:
-            return
+            return 0
         if self.is_shared or not isinstance(statement, Many):
             form = statement.form(self._dialect)
-            self._run("executemany", form.text, form.bind_each(rows))
-            return
-        begin = 0
+            return self._run("executemany", form.text, form.bind_each(rows), counted=counted)
+        begin, before = 0, self._driver.total_changes
         for size in _GROUPS:
             while len(rows) - begin >= size:
                 form = statement.form(self._dialect, size)
                 group = form.bind_each(rows[begin : begin + size])
-                self._run("execute", form.text, tuple(itertools.chain.from_iterable(group)))
+                values = tuple(itertools.chain.from_iterable(group))
+                self._run("execute", form.text, values, counted=counted)
                 begin += size
+        return int(self._driver.total_changes - before)  # the driver does not count what begins with WITH
 
     def time(self) -> int:
-        """Return the time of a shared database, in milliseconds: the clocks of the nodes may differ."""
-        return int(self.raw("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
+        """Return the time of a shared database, in milliseconds: the clocks of the nodes may differ.
+
+        It is asked once: for all of a transaction it is the moment of the first question.
+        """
+        if self._time is None:
+            self._time = int(self.raw("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")[0][0])
+        return self._time
 
     def lease_until(self, lease: int) -> int | None:
         """Return until when a claim made now holds for `lease` milliseconds; None where it ends with the process."""
@@ -115,12 +137,17 @@ class Transaction:
             # It frees a page at each step, and the driver takes one step only, since there are no columns to read.
             self.raw("PRAGMA incremental_vacuum(1)")
 
-    def _run(self, method: str, sql: str, parameters: Sequence[Any]) -> int:
+    def _run(self, method: str, sql: str, parameters: Sequence[Any], *, counted: bool) -> int:
         with self._cursor() as cursor:
             getattr(cursor, method)(sql, parameters)
+            if self._arrive is not None and counted:
+                self._arrive()
             count: int = cursor.rowcount
-        self.has_changed = self.has_changed or count != 0
+        is_open = self._arrive is not None and not counted
+        self.has_changed = self.has_changed or is_open or count != 0
         return count
 
-    def _cursor(self) -> contextlib.closing[Any]:
-        return contextlib.closing(self._driver.cursor())
+    def _cursor(self) -> contextlib.AbstractContextManager[Any]:
+        cursor = self._driver.cursor()
+        # One whose answer is on its way stays open for it.
+        return contextlib.closing(cursor) if self._arrive is None else contextlib.nullcontext(cursor)

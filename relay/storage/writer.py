@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ class Writer:
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
         """Read for all that share this writer, and end with it."""
         self._engine = engine
-        self._committer = Committer(engine)
+        self._committer = Committer(engine, answer=partial(self._post, _resolve))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fresh: list[Write] = []
         self._inbox: queue.SimpleQueue[list[Write] | None] = queue.SimpleQueue()

@@ -78,6 +78,15 @@ async def test_a_client_of_a_silent_server_is_told_to_come_again(
         silent.dispose()
 
 
+def test_a_plan_that_was_made_for_small_tables_reads_none_whole_later(postgresql_tables: str) -> None:
+    engine = open_engine(postgresql_tables, patience=5.0)
+    with transaction(engine, write=False) as tx:
+        for wanted, step in (("id", "Index"), ("client", "Seq Scan")):  # by no index: there is no other way
+            plan = tx.raw(f"EXPLAIN SELECT 1 FROM message WHERE {wanted} = 'x'")
+            assert step in plan[0][0]
+    engine.dispose()
+
+
 @pytest.mark.parametrize("prepared", [True, False])
 async def test_statements_are_prepared_unless_there_is_a_pooler(postgresql_tables: str, prepared: bool) -> None:
     engine = open_engine(postgresql_tables, prepared_statements=prepared)

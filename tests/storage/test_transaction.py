@@ -1,8 +1,10 @@
+import pytest
 from sqlalchemy import Engine, delete
 
 from relay.storage.account_tables import mailbox
-from relay.storage.engine import transaction
-from relay.storage.statement import Many, Statement, insert
+from relay.storage.engine import WriteConnection, transaction
+from relay.storage.statement import Many, Parameters, Statement, insert
+from relay.storage.transaction import Transaction
 
 
 def test_what_is_one_databases_own_is_asked_as_text(engine: Engine) -> None:
@@ -40,3 +42,26 @@ def test_free_pages_go_back_to_the_file_system_in_steps(engine: Engine) -> None:
         assert tx.raw("PRAGMA freelist_count")[0][0] == before - 50 > 0
         tx.give_back_space(10_000)
         assert tx.raw("PRAGMA freelist_count")[0][0] == 0
+
+
+def test_what_a_writer_sends_is_answered_before_it_is_counted_or_committed(engine: Engine) -> None:
+    """On PostgreSQL it waits for no answer in between."""
+    rows: list[Parameters] = [{"account": name, "host": "h", "login": "x"} for name in ("a", "b")]
+    statement = Many.insert(insert(mailbox), "account", "host", "login")
+    connection = WriteConnection(engine)
+    tx = connection.begin()
+    assert tx.change_each(statement, rows, counted=True) == 2
+    connection.rollback()
+    tx = connection.begin()
+    tx.change_each(statement, rows)
+    assert tx.has_changed
+    assert tx.change(Statement(delete(mailbox))) == 2
+    tx.change_each(statement, rows)
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        _insert_again(tx, statement, rows)
+    connection.abandon()
+
+
+def _insert_again(tx: Transaction, statement: Many, rows: list[Parameters]) -> None:
+    tx.change_each(statement, rows)
+    tx.raw("SELECT 1")

@@ -2,11 +2,13 @@ import random
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Engine, text
 
 from relay.delivery.ready_queue import ReadyQueue
-from relay.model.mail import DeliveryState
+from relay.model.mail import ClaimedDelivery, DeliveryState
 from relay.rules.turns import Cursor
 from relay.storage.queue import Queue
+from relay.storage.writer import Writer
 from tests.storage.conftest import NOW, SALES, new_mail
 
 
@@ -95,3 +97,46 @@ async def test_the_newest_of_a_user_is_among_them(queue: Queue) -> None:
 
 async def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
     assert await queue.prefetch(SALES, now=NOW, limit=64, cursor=Cursor()) == []
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_nodes_on_one_database_read_other_mails_ahead(engine: Engine) -> None:
+    one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
+    for _ in range(20):
+        await one.accept(new_mail(source="anna 1"))
+    _change(engine, "node = '', lease_until = NULL")  # as after their first attempt
+    first, second = [await _ahead(one), await _ahead(other)]
+    assert len(first) == len(second) == 6  # four, and the newest
+    assert not {*first} & {*second}
+    assert {*await _ahead(one)} == {*first}  # what is its own it may read again
+    # One dies: what it had reserved and not claimed was not sent by anybody.
+    assert await other.recover(now=NOW) == await other.reclaim(now=NOW) == []
+    assert not {*first} & {*await _ahead(other)}
+    _change(engine, "lease_until = 0 WHERE node = 'one'")
+    assert {*first} & {*await _ahead(other)}
+    for queue in (one, other):
+        await queue.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_of_nodes_that_read_the_same_one_claims_it(engine: Engine) -> None:
+    one, other = (Queue(engine, Writer(engine), node=name) for name in ("one", "other"))
+    await one.accept(new_mail())
+    first = await _ahead(one)
+    assert await _ahead(other) == {}  # fresh mail is left to who accepted it, for a moment
+    _change(engine, "lease_until = 0")
+    assert {*first} == {*await _ahead(other)}
+    claims = [await queue.claim_by_id(delivery) for queue in (other, one) for delivery in first.values()]
+    assert [claimed is not None for claimed in claims] == [True, False]
+    for queue in (one, other):
+        await queue.close()
+
+
+async def _ahead(queue: Queue) -> dict[str, ClaimedDelivery]:
+    found = await queue.prefetch(SALES, now=NOW, limit=4, cursor=Cursor())
+    return {delivery.id: delivery for delivery, _ in found}
+
+
+def _change(engine: Engine, what: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE delivery SET {what}"))

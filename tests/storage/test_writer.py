@@ -292,3 +292,23 @@ async def test_a_writer_that_stands_still_gives_no_answer_and_one_that_fails_doe
     await writer.close()
     with pytest.raises(StorageError, match="closed"):
         await writer.answer()
+
+
+async def test_a_question_is_answered_before_the_commit_that_writes_beside_it_wait_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, go_on = WriteConnection.commit, threading.Event()
+
+    def wait(connection: WriteConnection) -> None:
+        go_on.wait(10)
+        commit(connection)
+
+    monkeypatch.setattr(WriteConnection, "commit", wait)
+    writer = Writer(engine)
+    written = writer.submit(Operation(2, _insert), 1)
+    asked = writer.submit(Operation(1, lambda _tx, numbers: [n + 1 for n in numbers], asks=True), 4)
+    assert await asked == 5
+    assert not written.done()
+    go_on.set()
+    assert await written == 10
+    await writer.close()
