@@ -68,4 +68,5 @@ class Housekeeper:
             spent = await self._queue.drop_delivered_bodies(now - limits.keep_delivered, STEP)
             # While none is kept, none can be left behind: looking for them once is enough.
             self._bodies_may_be_left = limits.keep_delivered > 0 or spent == STEP
+        await self._queue.sweep_bodies()
         return STEP in (purged, forgotten, spent)

@@ -113,7 +113,7 @@ async def test_the_file_does_not_grow_under_constant_load_and_gives_its_space_ba
         empty, full, after = size(), [], []
         for _ in range(3):
             for _ in range(40):
-                await office.hand_in(body=[b"x" * 998 + b"\r\n"] * 60)
+                await office.hand_in(body=[(b"x" * 998 + b"\r\n") * 60])
             await office.send()
             full.append(size())
             office.now += 25 * 60 * MINUTE

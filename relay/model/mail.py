@@ -140,6 +140,8 @@ class NewMessage:
     deliveries: tuple[NewDelivery, ...]
     chunks: tuple[tuple[int, int, bytes], ...] = ()
     """(version, seq, data): the chunks that were not written ahead."""
+    files: tuple[tuple[int, int], ...] = ()
+    """(version, octets): the bodies that are in files of their own."""
     once: str = ""
     """What it tells, of what people are told once in a while; where they were told it a moment ago, nothing is written.
     Empty: they are told in any case."""

@@ -103,6 +103,8 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     mails = [mail for mail in mails if not mail.once or _is_news(tx, mail)]
     tx.change_each(_INSERT_MESSAGES, [row_of(mail.message, MESSAGE) for mail in mails])
     tx.change_each(_INSERT_CHUNKS, [chunk_row(mail.message.id, *chunk) for mail in mails for chunk in mail.chunks])
+    files = [(mail.message.id, version, 0, b"", octets) for mail in mails for version, octets in mail.files]
+    tx.change_each(_INSERT_CHUNKS, [chunk_row(*file) for file in files])
     tx.change_each(_DROP_VERSION_1, [{"message": mail.message.id} for mail in mails if mail.drop_version_1])
     placed = []
     for mail in mails:
@@ -113,9 +115,9 @@ def accept(tx: Transaction, mails: Sequence[NewMessage], *, by: Claimant) -> lis
     return [None] * count
 
 
-def chunk_row(message_id: str, version: int, seq: int, data: bytes) -> Parameters:
-    """Return the row of a piece of a body."""
-    return {"message_id": message_id, "version": version, "seq": seq, "data": data}
+def chunk_row(message_id: str, version: int, seq: int, data: bytes, octets: int = 0) -> Parameters:
+    """Return the row of a piece of a body, or of a body whose file has so many octets."""
+    return {"message_id": message_id, "version": version, "seq": seq, "data": data, "octets": octets}
 
 
 def _is_news(tx: Transaction, mail: NewMessage) -> bool:

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from relay.clock import wall_clock
 from relay.model.errors import StorageError
+from relay.storage.bodies import folder_of, hold_files, put_into_rows
 from relay.storage.faults import is_of_source, plain_reason
 from relay.storage.sqlite_file import opened_file
 from relay.storage.syncing import replacing, sync
@@ -112,8 +113,13 @@ def restore_database(copy: Path, target: Path, *, newest: int, name: Path | None
 
 
 def _copy(source: Path, target: Path, step: Step | None = None) -> int:
-    with replacing(target) as (partial, _):
+    bodies = folder_of(Path(os.path.realpath(source)))
+    # Held from before the moment that the copy is of: none of the files that it names goes away meanwhile.
+    holding = hold_files(bodies) if bodies.is_dir() else contextlib.nullcontext()
+    with replacing(target) as (partial, _), holding:
         _copy_pages(source, partial, step)
+        with opened_file(partial, "rw") as new:
+            put_into_rows(new, bodies, step or (lambda _octets: None))
     return target.stat().st_size
 
 
@@ -172,6 +178,8 @@ def _keep(target: Path) -> tuple[Path | None, bool]:
         _copy(target, kept)
     except (OSError, sqlite3.Error) as error:
         if linked and getattr(error, "sqlite_errorcode", None) not in _IN_USE:
+            with contextlib.suppress(FileNotFoundError):
+                folder_of(target).rename(folder_of(kept))  # else the next start would find them nobody's
             return kept, True
         _unlink(kept, "", *_RESTS)
         raise

@@ -94,6 +94,12 @@ def _what_helps(code: int, file: Path | None) -> StorageError | None:
     return None
 
 
+def file_error(error: OSError, path: Path) -> StorageError:
+    """Make an error of ours of what the system says of a file or folder beside the database."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StorageFullError(_disk_full(path)) if is_full else StorageError(f"{path}: {plain_reason(error)}")
+
+
 def _disk_full(file: Path | None, besides: str = "") -> str:
     """Say what to do, and what not: who deletes in the service's own folder deletes mail."""
     if file is None:

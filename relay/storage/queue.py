@@ -6,43 +6,32 @@ all patience was lost: then it is not known, and the words say so (`Writer`).
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine
 
 from relay.model.destination import Destination
-from relay.model.errors import ClaimLostError
+from relay.model.errors import ClaimLostError, StorageError
 from relay.model.mail import AT_ONCE, ClaimedDelivery, DeliveryState, NewMessage, Settlement, Work
 from relay.rules.turns import Cursor
 from relay.storage import accepting, backups, claiming, expiry, outbox, pausing, quota, reclaiming, settling, turns
 from relay.storage.access import Access, asks, writes, writes_as
 from relay.storage.arrivals import purge
+from relay.storage.bodies import BodyFiles, read_body
 from relay.storage.claims import Claims
 from relay.storage.committer import Operation, Rank
-from relay.storage.statement import LIMIT, Statement
-from relay.storage.tables import content
+from relay.storage.lock import database_file
 from relay.storage.transaction import Transaction
 from relay.storage.turns import DueDeliveries
 from relay.storage.writer import Writer
 
 PATIENCE: Final = 30.0
 """Seconds after which a client is asked to come again whose mail the database has not taken."""
-_PAGE: Final = 2
-"""Chunks that are read at a time: a small mail, which is one, costs one query."""
-_SELECT_CHUNKS: Final = Statement(
-    select(content.c.data)
-    .where(
-        content.c.message_id == bindparam("message"),
-        content.c.version == bindparam("of"),
-        content.c.seq >= bindparam("first"),
-    )
-    .order_by(content.c.seq)
-    .limit(LIMIT)
-)
 
 
 class Queue(Access):
@@ -54,10 +43,11 @@ class Queue(Access):
     def __init__(self, engine: Engine, writer: Writer, *, node: str = "", lease: int = 60_000) -> None:
         super().__init__(engine, writer, node=node, lease=lease)
         self._start = ""
+        file = database_file(engine.url)
+        self._bodies = None if file is None else BodyFiles(engine, file, self._readers)
         self._claims = Claims(lease=lease / 1000)
-        # Chunks count for nothing until their message is accepted: that commit syncs them as well. But a server that
-        # crashes and comes back may have lost them, while we live on and accept the rest.
-        self._write_chunks = Operation(Rank.WRITE_CHUNK, accepting.write_chunks, synced=self.is_shared)
+        # Synced: a server that crashes and comes back may have lost what was not, while we live on and accept the rest.
+        self._write_chunks = Operation(Rank.WRITE_CHUNK, accepting.write_chunks)
         self._accept = Operation(Rank.ACCEPT, partial(accepting.accept, by=self._by))
         self._settle = Operation(Rank.SETTLE, partial(settling.settle, by=self._by))
         self._claim_by_id = Operation(Rank.CLAIM_BY_ID, partial(claiming.claim_by_id, by=self._by))
@@ -67,6 +57,8 @@ class Queue(Access):
 
     def write_chunk(self, message_id: str, version: int, seq: int, data: bytes) -> "asyncio.Future[None]":
         """Write a piece of a body ahead; nobody sees it until its message is accepted. The future is done with it."""
+        if self._bodies is not None:
+            return self._bodies.write(message_id, version, data)
         chunk = accepting.chunk_row(message_id, version, seq, data)
         return asyncio.ensure_future(self._writer.run(self._write_chunks, chunk, octets=len(data), patience=PATIENCE))
 
@@ -75,6 +67,8 @@ class Queue(Access):
 
         What is `active` in it belongs to the caller, who attempts it or abandons it.
         """
+        if self._bodies is not None:
+            new = await self._bodies.seal(new)
         octets = len(new.message.header) + sum(len(data) for _, _, data in new.chunks)
         active = [one for one in new.deliveries if one.state is DeliveryState.ACTIVE]
         until = self._claims.begin()
@@ -86,8 +80,20 @@ class Queue(Access):
             for one in active:
                 self._claims.abandon(one.id, one.token)
             raise
+        if self._bodies is not None:
+            self._bodies.let_go(new.message.id)
 
-    discard = writes(Rank.DISCARD, accepting.discard)
+    _discard = writes(Rank.DISCARD, accepting.discard)
+
+    async def discard(self, message_id: str) -> None:
+        """Drop what was written ahead of a mail that was aborted; an accepted mail keeps its body."""
+        if self._bodies is None:
+            await self._discard(message_id)
+            return
+        with contextlib.suppress(StorageError):  # then the sweep says so
+            await self._discard(message_id)  # behind what may still accept it
+        self._bodies.let_go(message_id)
+        await self.sweep_bodies()
 
     # A mail goes out
 
@@ -178,14 +184,9 @@ class Queue(Access):
         if not is_ours or not self._claims.is_good(delivery.id, delivery.token):
             raise ClaimLostError(f"delivery {delivery.id} is not ours any more")
 
-    async def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
-        """Return a body, two chunks in memory at a time."""
-        seq, page = 0, [b""] * _PAGE
-        while len(page) == _PAGE:
-            page = await self._read(_read_chunks, message_id, version, seq)
-            for data in page:
-                yield data
-            seq += len(page)
+    def chunks(self, message_id: str, version: int) -> AsyncIterator[bytes]:
+        """Return a body; see `read_body`."""
+        return read_body(self._read, self._bodies, message_id, version)
 
     # What waits
 
@@ -197,6 +198,7 @@ class Queue(Access):
         this node had, and what others had whose leases are over.
         """
         self._start = os.urandom(8).hex()
+        await self.sweep_bodies()
         return await self._write(Rank.RECOVER, lambda tx: reclaiming.recover(tx, now, self._start, by=self._by))
 
     async def is_alone(self) -> bool:
@@ -285,13 +287,13 @@ class Queue(Access):
     purge_arrivals = writes(Rank.PURGE_ARRIVALS, purge)
     drop_delivered_bodies = writes(Rank.DROP_DELIVERED_BODIES, settling.drop_delivered_bodies)
 
+    async def sweep_bodies(self) -> None:
+        """Remove the files of bodies that no mail has any more."""
+        if self._bodies is not None:
+            await self._bodies.run(self._bodies.folder, self._bodies.sweep)
+
     # Backups
     backup_state = asks(backups.read_state)
     backup_begun = writes(Rank.BACKUP_BEGUN, backups.note_begun)
     backup_done = writes(Rank.BACKUP_DONE, backups.note_done)
     backup_failed = writes(Rank.BACKUP_FAILED, backups.note_failed)
-
-
-def _read_chunks(tx: Transaction, message_id: str, version: int, seq: int) -> list[bytes]:
-    found = tx.rows(_SELECT_CHUNKS, message=message_id, of=version, first=seq, limit=_PAGE)
-    return [row[0] for row in found]

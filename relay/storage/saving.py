@@ -21,6 +21,7 @@ from relay import __version__
 from relay.model.errors import StorageBusyError, StorageError
 from relay.settings.backup_folder import why_unusable
 from relay.storage.backup import Step, copy_database
+from relay.storage.bodies import IN_FILES, folder_of
 from relay.storage.faults import plain_reason
 from relay.storage.inbox_copies import NewFile, find_maildirs
 from relay.storage.lock import FileLock
@@ -79,6 +80,7 @@ class Made:
 def estimate(job: Job) -> int:
     """Return about how many octets a backup will have."""
     database = sum(_size(job.database.with_name(job.database.name + end)) for end in ("", "-wal"))
+    database += sum(map(_size, folder_of(job.database).glob("*")))
     return database + sum(size for inbox in find_maildirs(job.storage, job.inboxes) for _, size in inbox.sizes())
 
 
@@ -110,7 +112,7 @@ def make_backup(job: Job, gathered: Gathered, *, at: int, installation: str, ste
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
         lock.release()
-    return Made(path=final, size=sum(entry.size for entry in manifest.files), missing=gathered.missing)
+    return Made(path=final, size=sum(entry.size for entry in manifest.files), missing=manifest.missing)
 
 
 def remove_old(newest: Path, keep: int, installation: str) -> list[Path]:
@@ -155,6 +157,8 @@ class Pace:
 def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation: str, step: Step) -> Manifest:
     copy_database(job.database, partial / DATABASE, step)
     schema = _look_through(partial / DATABASE, step)
+    with opened_file(partial / DATABASE, "ro") as copy:
+        lacking = [f"the body of mail {row[0]}: its file is missing or damaged" for row in copy.execute(IN_FILES)]
     if not job.secrets:
         _forget_key(partial / DATABASE)
     with (partial / DATABASE).open("rb", buffering=0) as stream:
@@ -176,7 +180,7 @@ def _fill(partial: Path, job: Job, gathered: Gathered, *, at: int, installation:
         inboxes=job.inboxes is not None,
         secrets=job.secrets,
         blanked=gathered.blanked,
-        missing=gathered.missing,
+        missing=(*gathered.missing, *lacking),
         files=tuple(entries),
     )
     with NewFile(partial / MANIFEST) as writer:

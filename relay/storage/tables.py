@@ -66,7 +66,7 @@ message: Final = Table(
 
 
 class _Content(TypedColumns):
-    """The bodies of mails, in chunks.
+    """The bodies of mails: in chunks, or one row for a body that is in a file (`bodies.py`).
 
     No foreign key: chunks are written ahead of their message, and belong to nobody until it is there.
     """
@@ -75,6 +75,7 @@ class _Content(TypedColumns):
     version: Named[int] = Column(Integer, primary_key=True)
     seq: Named[int] = Column(Integer, primary_key=True)
     data: Named[bytes] = Column(LargeBinary)
+    octets: Named[int] = Column(BigInteger, server_default="0")  # of the file; 0: they are here
 
 
 content: Final = Table("content", metadata, _Content)

@@ -25,6 +25,7 @@ _BODIES: Final = Statement(
     select(content.c.message_id, content.c.version, content.c.data).where(
         is_in(content.c.message_id, "messages"),
         content.c.seq == 0,
+        content.c.octets == 0,
         ~exists().where(
             _MORE.c.message_id == content.c.message_id, _MORE.c.version == content.c.version, _MORE.c.seq == 1
         ),

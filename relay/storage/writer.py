@@ -26,7 +26,7 @@ from relay.storage.committer import A, CommitError, Committer, Operation, R, Ran
 from relay.storage.faults import is_fault_of_database, storage_error
 from relay.storage.lock import database_name
 
-_READERS: Final = 2
+_READERS: Final = 4
 MOST_WRITES: Final = 128
 """Of one batch."""
 MOST_OCTETS: Final = 1 << 20
@@ -41,7 +41,7 @@ class Writer:
         self.dead = asyncio.Event()
         """Set when the thread has died of a fault: no write will ever succeed again."""
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="queue-read")
-        """Read for all that share this writer, and end with it."""
+        """Read for all that share this writer, write bodies that are files, and end with it."""
         self._engine = engine
         self._committer = Committer(engine, answer=partial(self._post, _resolve))
         self._loop: asyncio.AbstractEventLoop | None = None

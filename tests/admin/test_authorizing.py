@@ -95,7 +95,7 @@ def test_before_the_first_start_the_database_is_made(run: Run, config: Path, ser
 def test_beside_a_service_whose_database_is_gone_none_is_made(run: Run, config: Path, server: OAuthServer) -> None:
     configure(config, server, "device")
     with serve(config):
-        for path in config.parent.glob("relay.db*"):
+        for path in filter(Path.is_file, config.parent.glob("relay.db*")):
             path.unlink()
         said = run("account", "authorize", "sales")
         assert said.status == 1

@@ -249,7 +249,7 @@ def test_the_database_that_root_makes_before_the_first_start_is_the_owners(offic
     """Whose program root's Python is shut to; and the service goes on with what is there then."""
     shutil.copytree(ROOT / "relay", office.folder / "source" / "relay")
     (office.folder / "source").chmod(0o700)
-    for path in (*office.storage.glob("relay.*"), *office.storage.glob("inboxes")):
+    for path in (*filter(Path.is_file, office.storage.glob("relay.*")), *office.storage.glob("inboxes")):
         path.unlink()
     with OAuthServer() as server:
         server.signed_in.set()
@@ -273,7 +273,7 @@ def test_the_database_that_root_makes_before_the_first_start_is_the_owners(offic
 @pytest.mark.peer
 @pytest.mark.parametrize("name", ["relay.db", "relay.lock", "relay.db-lock", "relay.db-wal", "tokens.key"])
 def test_no_link_leads_root_elsewhere_while_it_makes_the_database(office: Office, name: str) -> None:
-    for path in office.storage.glob("relay.*"):
+    for path in filter(Path.is_file, office.storage.glob("relay.*")):
         path.unlink()
     for target in (office.secret, office.shut / "new"):
         office.plant(name, target)
@@ -301,7 +301,7 @@ def begin(office: Office, *options: str, given: str = "") -> "subprocess.Complet
 
 @pytest.mark.peer
 def test_what_root_makes_at_the_first_steps_is_the_owners_or_can_be_read_by_him(office: Office) -> None:
-    for path in office.storage.glob("relay.*"):
+    for path in filter(Path.is_file, office.storage.glob("relay.*")):
         path.unlink()
     said = begin(office, "--listener-certificate", "make", given="hush\n")
     assert said.returncode == 1  # nobody listens at that port
@@ -317,7 +317,7 @@ def test_what_root_makes_at_the_first_steps_is_the_owners_or_can_be_read_by_him(
 
 @pytest.mark.peer
 def test_a_sign_in_at_the_first_steps_is_the_owners(office: Office) -> None:
-    for path in office.storage.glob("relay.*"):
+    for path in filter(Path.is_file, office.storage.glob("relay.*")):
         path.unlink()
     with OAuthServer() as server:
         server.signed_in.set()

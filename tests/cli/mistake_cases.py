@@ -208,7 +208,7 @@ def _sql(statement: str) -> Callable[[Path], AbstractContextManager[object]]:
 @contextlib.contextmanager
 def _full_disk(folder: Path) -> Iterator[None]:
     """Move the folder's content to a small disk of its own, and fill that."""
-    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    content = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "relay-test", folder], check=False
     ).returncode:

@@ -165,7 +165,7 @@ def test_a_bar_in_a_name_does_not_reach_the_figures(tmp_path: Path, run: Run) ->
 def test_a_database_that_was_deleted_under_the_service_is_no_empty_queue(tmp_path: Path) -> None:
     config = write_config(tmp_path, accounts=[make_account("sales", 9)])
     with RelayProcess(config) as relay:
-        for path in tmp_path.glob("relay.db*"):
+        for path in filter(Path.is_file, tmp_path.glob("relay.db*")):
             path.unlink()
         told = json.loads(relay.run("status", "--json", check=False))
         assert told["grade"] == "unknown"

@@ -27,7 +27,7 @@ from relay.storage import admin
 from relay.storage.engine import open_engine
 from tests.crash import faults
 from tests.crash.load import MOST, Clients, provider
-from tests.crash.points import FREQUENT, NAMES
+from tests.crash.points import FREQUENT, NAMES, OF_FILES
 from tests.crash.report import ARCHIVE, Report
 from tests.peers.deliveries import Selection, list_deliveries
 from tests.peers.machine import wait_until
@@ -66,6 +66,7 @@ def crash(
 ) -> Report:
     """Kill the service so many times under load, hurt it, let it come to rest, and compare both sides."""
     chance, report = random.Random(seed), Report()
+    names = [name for name in NAMES if nodes == 1 or name not in OF_FILES]
     with provider() as taker, contextlib.ExitStack() as stack:
         configure = partial(_configure, folder, nodes, taker.port, database)
         services = [RelayProcess(config) for config in configure()]
@@ -78,7 +79,7 @@ def crash(
         for n in range(kills):
             service = services[n % nodes]
             # Two thirds of them at named points, each in its turn.
-            point = NAMES[(n - n // 3 - 1) % len(NAMES)] if n % 3 else ""
+            point = names[(n - n // 3 - 1) % len(names)] if n % 3 else ""
             died = _kill_at(service, point, chance, taker, configure) if point else _kill(service, chance)
             report.kills[point or "a random moment"] += died
             if n % _OFTEN == _OFTEN - 1:

@@ -16,6 +16,7 @@ from typing import Any
 
 from relay.cli import main
 from relay.rules.dot_stuffing import DataEncoder
+from relay.storage import bodies
 from relay.storage.engine import WriteConnection
 from relay.storage.queue import Queue
 from relay.transports import maildir, smtp_connections
@@ -25,6 +26,10 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "a chunk is written ahead": (Queue, "write_chunk", True),
     "a mail is about to be accepted": (Queue, "accept", False),
     "a mail is accepted, its client not told": (Queue, "accept", True),
+    "the file of a body is made": (bodies, "_create", True),
+    "a body is written, its file not synced": (bodies._Growing, "seal", False),
+    "a body is on the disk, no row names it": (bodies._Growing, "seal", True),
+    "what nobody has is swept": (bodies.BodyFiles, "sweep", True),
     "the day's recipients are counted": (Queue, "count_recipients", True),
     "a provider is connected": (smtp_connections, "connect", True),
     "a doubt is noted, the dot has not left": (Queue, "mark_uncertain", True),
@@ -48,9 +53,12 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 """Where, the function, and whether the process dies after it or before it."""
 IN_COMMIT = "everything is written, nothing committed"
 NAMES = (*POINTS, IN_COMMIT)
+OF_FILES = frozenset(name for name, (where, _, _) in POINTS.items() if "bodies" in str(where))
+"""Passed where bodies are files: beside SQLite."""
 FREQUENT = frozenset(
     name for name, (where, function, _) in POINTS.items()
-    if where not in (Queue, smtp_connections) or function in ("accept", "settle", "claim_by_id")
+    if name not in OF_FILES
+    and (where not in (Queue, smtp_connections) or function in ("accept", "settle", "claim_by_id"))
 ) | {IN_COMMIT}  # fmt: skip
 """Passed many times a second: the process may die at a later passing. A connection is kept for many mails."""
 

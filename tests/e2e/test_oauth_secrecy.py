@@ -139,7 +139,7 @@ def test_a_restore_without_the_key_pauses_the_account_and_names_the_command(tmp_
             relay.stop()
             key = (tmp_path / "tokens.key").read_bytes()
             (tmp_path / "tokens.key").unlink()
-            for path in tmp_path.glob("relay.db*"):
+            for path in filter(Path.is_file, tmp_path.glob("relay.db*")):
                 path.unlink()
             assert (key in files_of(backups)) is secrets
             said = tell(relay, "restore", "--yes", str(backups)).decode()

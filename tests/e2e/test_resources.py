@@ -259,7 +259,7 @@ def test_a_database_that_is_deleted_while_it_runs_takes_no_more_mail_and_what_it
         with RelayProcess(config) as relay:
             assert submit(relay.port, "before") == 250
             relay.wait_for("message_delivered")
-            for file in tmp_path.glob("relay.db*"):
+            for file in filter(Path.is_file, tmp_path.glob("relay.db*")):
                 if not file.name.endswith("-lock"):
                     file.unlink()
             relay_says = wait_until(lambda: _refused(relay.port), what="it takes no more mail")

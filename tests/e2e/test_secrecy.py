@@ -65,5 +65,5 @@ def _run(*arguments: str) -> str:
 
 
 def _stored(folder: Path) -> bytes:
-    files = [*folder.glob("relay.db*"), *(path for path in folder.glob("inboxes/**/*") if path.is_file())]
-    return b"".join(path.read_bytes() for path in files)
+    files = [*folder.glob("relay.db*"), *folder.glob("relay.db.bodies/*"), *folder.glob("inboxes/**/*")]
+    return b"".join(path.read_bytes() for path in files if path.is_file())

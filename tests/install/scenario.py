@@ -163,7 +163,7 @@ class Scenario:
             if (user, group) != ("relay", "vmail") or mode != ("660" if "/P" in name else "2770"):
                 raise StepError(f"not as it is meant:\n{owners}")
         secret = self._run(f"stat -c '%a %n' {_DATA}/relay.db*")
-        if any(not line.startswith("600 ") for line in secret.splitlines()):
+        if any(not line.startswith(("600 ", "700 ")) for line in secret.splitlines()):
             raise StepError(f"others can read the queue:\n{secret}")
         self._run("setpriv --reuid=vmail --regid=vmail --clear-groups cat /var/lib/relay/relay.db", fails=True)
 
@@ -258,7 +258,7 @@ class Scenario:
             schema = script.name.partition(".")[0]
             with self._step(f"a queue of schema {schema}, as a release left it: what waited in it leaves"):
                 before = sum(mail["Subject"] == "one" for mail in provider.mailbox(self._container, "customer"))
-                self._run(f"systemctl stop relay\nrm -f {_DATA}/relay.db*")
+                self._run(f"systemctl stop relay\nrm -rf {_DATA}/relay.db*")
                 old = self._container.path(f"{_DATA}/relay.db")
                 connection = sqlite3.connect(old)
                 connection.executescript(script.read_text())

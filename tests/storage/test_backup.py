@@ -77,11 +77,14 @@ def test_a_database_that_is_damaged_is_replaced_and_kept_as_it_is(base: Engine, 
     copy_database(tmp_path / "relay.db", tmp_path / "copy.db")
     (tmp_path / "relay.db").write_bytes(b"junk" * 4096)
     (tmp_path / "relay.db-wal").write_bytes(b"the rest")
+    (tmp_path / "relay.db.bodies").mkdir()
+    (tmp_path / "relay.db.bodies" / "x.0").write_bytes(b"a body")
     restored = restore_database(tmp_path / "copy.db", tmp_path / "relay.db", newest=VERSION)
     assert restored.damaged
     assert restored.kept == tmp_path / "relay.db.before-restore-1"
     assert restored.kept.read_bytes() == b"junk" * 4096
     assert (tmp_path / "relay.db.before-restore-1-wal").read_bytes() == b"the rest"
+    assert (tmp_path / "relay.db.before-restore-1.bodies" / "x.0").read_bytes() == b"a body"
     assert not (tmp_path / "relay.db-wal").exists()
     assert not list(tmp_path.glob("*.restoring*"))
     again = open_engine(f"sqlite:///{tmp_path}/relay.db")

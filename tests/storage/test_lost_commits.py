@@ -57,7 +57,8 @@ async def write_chunk(queue: Queue, _: Mailboxes) -> Case:
 
 @_case
 async def accept(queue: Queue, _: Mailboxes) -> Case:
-    await queue.write_chunk("m", 1, 0, b"a body\r\n")
+    if queue.is_shared:
+        await queue.write_chunk("m", 1, 0, b"a body\r\n")
     yield None
     await queue.accept(new_mail(to=2, state=DeliveryState.ACTIVE))
     yield None
@@ -429,6 +430,8 @@ class _Stage:
         """Run a case in an empty database; gives what it gave, and the rows before and afterwards."""
         if name in {"renew_leases", "reserve"} and self.engine.dialect.name == "sqlite":
             pytest.skip("SQLite has no leases")
+        if name in ("write_chunk", "discard") and self.engine.dialect.name == "sqlite":
+            pytest.skip("what is written ahead is a file: tests/storage/test_bodies.py")
         with self.engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete().where(text("key <> 'schema'" if table.name == "meta" else "true")))

@@ -42,6 +42,7 @@ async def test_a_dot_that_was_marked_is_held_at_once_after_a_crash(queue: Queue)
     assert await queue.next_due() == {}
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)  # on SQLite they are files: test_bodies.py
 async def test_orphans_of_a_crash_are_swept(queue: Queue) -> None:
     mail = new_mail()
     await queue.accept(mail)

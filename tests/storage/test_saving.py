@@ -63,6 +63,26 @@ def mail(job: Job, place: str, content: bytes = b"hello\n") -> Path:
     return path
 
 
+async def test_large_bodies_are_in_the_copy_of_the_database_and_what_it_lacks_is_named(job: Job) -> None:
+    engine = open_engine(f"sqlite:///{job.database}")
+    queue = Queue(engine, Writer(engine))
+    mails, body = [new_mail(chunks=()) for _ in range(2)], b"x" * 300_000
+    for one in mails:
+        await queue.write_chunk(one.message.id, 0, 0, body)
+        await queue.accept(replace(one, chunks=((0, 1, b"end"),)))
+    await queue.close()
+    engine.dispose()
+    assert estimate(job) > job.database.stat().st_size + 2 * len(body)
+    (job.storage / "relay.db.bodies" / f"{mails[1].message.id}.0").unlink()
+    made = make_backup(job, NOTHING, at=NOON, installation=OURS, step=lambda _: None)
+    assert made.missing == (f"the body of mail {mails[1].message.id}: its file is missing or damaged",)
+    assert read_manifest(made.path).missing == made.missing
+    with sqlite3.connect(made.path / "relay.db") as copy:
+        rows = copy.execute("SELECT data FROM content WHERE octets = 0 ORDER BY seq").fetchall()
+    copy.close()
+    assert b"".join(row[0] for row in rows) == body + b"end"
+
+
 def test_it_is_a_folder_named_by_its_time_with_all_that_was_asked_for(job: Job) -> None:
     mail(job, "anna/new/1.a.relay", b"new\n")
     mail(job, "anna/cur/2.b.relay:2,S", b"read\n")

@@ -1,4 +1,4 @@
-"""Schema 6: the logins by OAuth 2, sealed, with the lease by which one node at a time refreshes one."""
+"""Schema 6: the logins by OAuth 2, sealed, and the lease by which one node at a time refreshes one; files of bodies."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,3 +19,4 @@ def upgrade() -> None:
         *(sa.Column(name, text, nullable=False, server_default="") for name in ("ended", "node", "token")),
         sa.Column("lease_until", sa.BigInteger()),
     )
+    op.add_column("content", sa.Column("octets", sa.BigInteger(), nullable=False, server_default="0"))
