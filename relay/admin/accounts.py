@@ -5,13 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from textwrap import wrap
 from typing import Final
 
 from relay.admin.requests import Json, ListAccounts, Note, PauseAccount, Told
 from relay.admin.room import Room
-from relay.admin.words import count, show_moment, show_soon, show_time, unknown
-from relay.escaping import printable
+from relay.admin.words import count, fold, show_moment, show_soon, show_time, unknown
 from relay.events.admin import AdminAction
 from relay.model.errors import NotFoundError, NothingStoredError, StateConflictError
 from relay.rules.answers.login_way import LoginWay, advise_way, find_way, suit
@@ -133,12 +131,8 @@ def tell(lines: Sequence[Line], now: int, zone: tzinfo) -> Told:
             )
             for line in lines
         ),
-        lines=tuple(part for trouble in troubles for part in ("", *_wrap(trouble, _WIDE))),
+        lines=tuple(part for trouble in troubles for part in ("", *fold(trouble, _WIDE))),
     )
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return wrap(printable(text), width, break_long_words=False, break_on_hyphens=False)
 
 
 def pause(room: Room, request: PauseAccount) -> Iterator[Note]:

@@ -9,7 +9,6 @@ import secrets
 import shlex
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from ipaddress import ip_address
-from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from relay.accounts.examining import ASKING, examine_login
@@ -17,9 +16,8 @@ from relay.admin.authorizing import keep_credentials, keep_tokens
 from relay.admin.refusals import Refusals
 from relay.admin.requests import MisuseError, Note, Told, TryAccount
 from relay.admin.room import Room
-from relay.admin.words import count, unknown
+from relay.admin.words import count, fold, unknown
 from relay.clock import wall_clock
-from relay.escaping import printable
 from relay.model.account import Account, Pop3Server, Server, SmtpServer
 from relay.model.credential import Credential
 from relay.model.errors import NotFoundError, StateConflictError
@@ -261,7 +259,7 @@ def _follow(probe: Probe) -> Iterator[Step]:
 def _tell(account: Account, kind: str, step: Step) -> Told:
     mark = "FAILED" if not step.good else "look" if step.warns else "ok"
     said = f": {step.text}" if step.text else ""
-    advice = wrap(printable(step.advice), _WIDE, break_long_words=False, break_on_hyphens=False)
+    advice = fold(step.advice, _WIDE)
     return Told(
         json=(
             {

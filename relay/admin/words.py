@@ -1,11 +1,23 @@
 """Numbers, times and sizes as people read them. Pure; times are milliseconds since 1970."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import Final
+
+from relay.escaping import printable
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+
+_COMMAND: Final = re.compile(r'"relay [^"]*"|`[^`]*`|(?<=: )relay [^"`]*$')
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Break a text into lines of so many characters; one with a command is longer, so that this can be copied."""
+    held = _COMMAND.sub(lambda found: found[0].replace(" ", "\0"), printable(text))
+    return [line.replace("\0", " ") for line in wrap(held, width, break_long_words=False, break_on_hyphens=False)]
 
 
 def _local(milliseconds: int, zone: dt.tzinfo | None) -> dt.datetime:
