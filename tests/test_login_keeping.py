@@ -12,6 +12,7 @@ from relay.accounts.keeping import TokenKeeper
 from relay.accounts.sealing import Sealer
 from relay.login_keeping import LONGEST_REST, LONGEST_UNUSED, LoginKeeper
 from relay.model.errors import SignInNeededError
+from relay.model.oauth import OAuth
 from relay.model.reply import Reply
 from relay.rules.oauth_answers import Tokens
 from relay.runtime import Runtime
@@ -29,16 +30,22 @@ async def keeping(folder: Path, server: OAuthServer) -> AsyncGenerator[tuple[Off
         yield office, tokens, LoginKeeper(runtime, tokens, try_login=office.delivery.try_login)
 
 
+async def sign_in(office: Office, tokens: TokenKeeper, server: OAuthServer) -> tuple[OAuth, Tokens]:
+    """Sign in with the only account; returns what the issuer gave, too."""
+    (account,) = office.settings.directory.accounts
+    assert account.oauth is not None
+    given = server.sign_in()
+    first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
+    await tokens.begin_login(account.oauth, first)
+    return account.oauth, first
+
+
 async def test_what_rests_is_refreshed_and_nothing_else(tmp_path: Path) -> None:
     with OAuthServer() as server:
         async with keeping(tmp_path, server) as (office, tokens, keeper):
             await keeper.look()  # nobody has signed in
             assert await office.queue.pauses() == []
-            (account,) = office.settings.directory.accounts
-            assert account.oauth is not None
-            given = server.sign_in()
-            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
-            await tokens.begin_login(account.oauth, first)
+            await sign_in(office, tokens, server)
             office.now += LONGEST_REST
             await keeper.look()
             assert server.asked == []
@@ -57,11 +64,7 @@ async def test_an_account_is_paused_as_soon_as_its_login_is_known_to_be_over(tmp
     """Nothing connects for that: the account's port is nobody's. The postmaster is told once."""
     with OAuthServer() as server:
         async with keeping(tmp_path, server) as (office, tokens, keeper):
-            (account,) = office.settings.directory.accounts
-            assert account.oauth is not None
-            given = server.sign_in()
-            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
-            await tokens.begin_login(account.oauth, first)
+            oauth, first = await sign_in(office, tokens, server)
             await keeper.look()
             server.revoke()
             office.now += 2 * LONGEST_REST
@@ -74,7 +77,7 @@ async def test_an_account_is_paused_as_soon_as_its_login_is_known_to_be_over(tmp
             assert "535 5.7.8 the login is over: relay account authorize sales (invalid_grant" in pause.reason
             (alert,) = office.inbox()
             assert b"relay account authorize sales" in alert
-            await tokens.begin_login(account.oauth, first)
+            await tokens.begin_login(oauth, first)
             await keeper.look()
             assert await office.queue.pauses() == [pause]  # whether it works now, a probe will see
 
@@ -84,11 +87,7 @@ async def test_a_login_that_died_elsewhere_pauses_the_account_and_one_that_is_on
 ) -> None:
     with OAuthServer() as server:
         async with keeping(tmp_path, server) as (office, tokens, keeper):
-            (account,) = office.settings.directory.accounts
-            assert account.oauth is not None
-            given = server.sign_in()
-            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
-            await tokens.begin_login(account.oauth, first)
+            oauth, _ = await sign_in(office, tokens, server)
             office.now += 2 * LONGEST_REST
             server.is_down = True
             await keeper.look()
@@ -96,7 +95,7 @@ async def test_a_login_that_died_elsewhere_pauses_the_account_and_one_that_is_on
             server.is_down = False
             server.revoke()
             with pytest.raises(SignInNeededError):
-                await tokens.renew(account.oauth)  # as by a command, or a poll
+                await tokens.renew(oauth)  # as by a command, or a poll
             await keeper.look()
             (pause,) = await office.queue.pauses()
             assert pause.account == "sales"
@@ -105,12 +104,8 @@ async def test_a_login_that_died_elsewhere_pauses_the_account_and_one_that_is_on
 async def test_the_login_of_an_account_that_is_gone_is_deleted_after_a_while(tmp_path: Path) -> None:
     with OAuthServer() as server:
         async with keeping(tmp_path, server) as (office, tokens, keeper):
-            (account,) = office.settings.directory.accounts
-            assert account.oauth is not None
-            given = server.sign_in()
-            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
-            await tokens.begin_login(account.oauth, first)
-            gone = replace(account.oauth, account="gone")
+            oauth, first = await sign_in(office, tokens, server)
+            gone = replace(oauth, account="gone")
             await tokens.begin_login(gone, first)
             office.now += LONGEST_UNUSED
             await keeper.look()
@@ -118,7 +113,7 @@ async def test_the_login_of_an_account_that_is_gone_is_deleted_after_a_while(tmp
             office.now += 1
             await keeper.look()
             assert await tokens.find(gone) is None
-            assert await tokens.find(account.oauth) is not None
+            assert await tokens.find(oauth) is not None
 
 
 async def test_who_signs_in_while_the_old_login_is_refused_is_not_held_up_by_it(
@@ -127,12 +122,7 @@ async def test_who_signs_in_while_the_old_login_is_refused_is_not_held_up_by_it(
     """The pause is one of the old login, so that the new one is tried at once."""
     with OAuthServer() as server:
         async with keeping(tmp_path, server) as (office, tokens, keeper):
-            (account,) = office.settings.directory.accounts
-            assert account.oauth is not None
-            oauth = account.oauth
-            given = server.sign_in()
-            first = Tokens(access=given["access_token"], refresh=given["refresh_token"], life=3600)
-            await tokens.begin_login(oauth, first)
+            oauth, first = await sign_in(office, tokens, server)
             server.revoke()
             office.now += 2 * LONGEST_REST
             probe = SmtpTransport.probe
