@@ -3,7 +3,9 @@
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,16 +33,21 @@ class Ask:
         ):
             assert isinstance(relay, RelayProcess)
             submit(relay, Load(messages=self.waiting, sessions=5, length=1000))
-            return {f"{' '.join(words)}, median, ms": _time(relay, words) for words in _COMMANDS}
+            # The status of a service whose provider is down is no success.
+            timed = partial(time_command, relay, repeated=_REPEATED, check=False)
+            return {f"{' '.join(words)}, median, ms": timed(words) for words in _COMMANDS}
 
 
 _COMMANDS: Final = (("queue", "list", "--json"), ("queue", "list"), ("status",))
 
 
-def _time(relay: RelayProcess, words: tuple[str, ...]) -> float:
+def time_command(
+    relay: RelayProcess, words: Sequence[str], *, repeated: int, check: bool = True, configured: bool = True
+) -> float:
+    """Give the median of so many runs of a command, in milliseconds; the others are those of `RelayProcess.run`."""
     seconds = []
-    for _ in range(_REPEATED):
+    for _ in range(repeated):
         began = time.monotonic()
-        relay.run(*words, check=False)  # the status of a service whose provider is down is no success
+        relay.run(*words, check=check, configured=configured)
         seconds.append(time.monotonic() - began)
     return 1000 * statistics.median(seconds)

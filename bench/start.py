@@ -1,7 +1,6 @@
 """How long a start takes: of the service until a client is greeted, and of commands; a Postfix only has the first."""
 
 import os
-import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.client import Client
+from bench.commands import time_command
 from bench.contestants import NOBODY, Start, Surroundings
 from bench.figures import Figures
 from bench.relaying import Load, submit
@@ -35,9 +35,9 @@ class Begin:
                 if not isinstance(started, RelayProcess):
                     return figures
                 submit(started, Load(messages=self.waiting, sessions=5, length=1000))
-                figures["relay queue list beside it, ms"] = _time(started, _LISTED)
-            figures["relay queue list without a service, ms"] = _time(started, _LISTED)
-            figures["relay --help, ms"] = _time(started, ("--help",), configured=False)
+                figures["relay queue list beside it, ms"] = time_command(started, _LISTED, repeated=_REPEATED)
+            figures["relay queue list without a service, ms"] = time_command(started, _LISTED, repeated=_REPEATED)
+            figures["relay --help, ms"] = time_command(started, ("--help",), repeated=_REPEATED, configured=False)
             return figures
 
 
@@ -45,13 +45,3 @@ def _age(pid: int) -> float:
     """Give the seconds since a process began, to a hundredth."""
     began = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
-
-
-def _time(relay: RelayProcess, words: tuple[str, ...], *, configured: bool = True) -> float:
-    """Give the median of some runs, in milliseconds."""
-    seconds = []
-    for _ in range(_REPEATED):
-        began = time.monotonic()
-        relay.run(*words, configured=configured)
-        seconds.append(time.monotonic() - began)
-    return 1000 * statistics.median(seconds)

@@ -5,6 +5,7 @@ from typing import Final
 
 from relay.model.oauth import Flow, OAuth
 from relay.rules.answers.row import SIGN_IN_AGAIN_DE, SIGN_IN_AGAIN_EN, Explanation
+from relay.rules.answers.token_rows import SIGN_IN
 
 
 class LoginWay(StrEnum):
@@ -33,7 +34,6 @@ def find_way(oauth: OAuth | None) -> LoginWay:
     return LoginWay.SECRET if oauth.private_key is None else LoginWay.KEY
 
 
-_AUTHORIZE: Final = "relay account authorize"
 _APP_EN: Final = (
     "Nobody signs in for this account, its app does: see on the provider's page of the app whether it still has its"
     " permissions, also for this mailbox. "
@@ -73,7 +73,7 @@ def suit(words: Explanation | None, way: LoginWay, language: str, *, account: st
     if words is None:
         return None
     asks_password = way is not LoginWay.PASSWORD and "--password" in words.advice
-    asks_person = way.is_app and _AUTHORIZE in words.advice
+    asks_person = way.is_app and SIGN_IN in words.advice
     if not (asks_password or asks_person):
         return words
     again = SIGN_IN_AGAIN_DE if language == "de" else SIGN_IN_AGAIN_EN
